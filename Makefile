@@ -1,0 +1,28 @@
+# The verbs of development. Each is one line; the logic is in the scripts they call.
+.DEFAULT_GOAL := help
+.PHONY: help build check test soak bench images cluster cluster-down kind minikube goldens
+
+help:           ## This list
+	@sed -n 's/^\([a-z-]*\): *## */\1\t/p' Makefile | expand -t 16
+build:          ## msctl, service-a and service-b, optimised, for this machine
+	cargo build --release --locked
+check:          ## The quick inner loop: format, lints, unit tests, goldens
+	tests/run check
+test:           ## Every test, the scenarios on a real cluster included
+	tests/run test
+soak:           ## What takes longer by nature: long loads, many rollouts
+	tests/run soak
+bench:          ## The figures, each measured beside what it is compared with
+	tests/run bench
+images:         ## The container images, into dist/images
+	deploy/build-images
+cluster:        ## A real two-node Kubernetes on this machine, without Docker
+	tests/cluster/cluster up
+cluster-down:   ## Take that cluster down
+	tests/cluster/cluster down
+kind:           ## A kind cluster with the demo installed
+	deploy/kind up
+minikube:       ## A minikube cluster with the demo installed
+	deploy/minikube up
+goldens:        ## Write the generated files anew: chart schemas, goldens, snapshots
+	tests/run goldens

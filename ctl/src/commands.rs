@@ -1,0 +1,62 @@
+//! The verbs, one file each: resolved arguments and a printer in, an exit code or an error out.
+
+mod call;
+mod completion;
+mod relay;
+mod trace;
+
+use clap::error::ErrorKind;
+
+use crate::cli::{Cli, Command};
+use crate::error::{Error, ExitCode};
+use crate::output::Printer;
+use crate::telemetry;
+
+/// Runs the verb. The runtime and what it costs are there only for the verbs that talk to somebody.
+pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<ExitCode, Error> {
+    if let Command::Completion(args) = &cli.command {
+        return completion::run(args, printer);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|cause| {
+        Error::new(ExitCode::Failed, "cannot start the asynchronous runtime").why(cause.to_string())
+    })?;
+    runtime.block_on(async {
+        let outcome = dispatch(cli, printer).await;
+        // Also after a failure: its spans are the ones that are wanted.
+        telemetry::flush(printer).await;
+        outcome
+    })
+}
+
+async fn dispatch(cli: Cli, printer: &Printer) -> Result<ExitCode, Error> {
+    let globals = &cli.globals;
+    match cli.command {
+        Command::Call(args) => call::run(args, globals, printer).await,
+        Command::Trace(args) => trace::run(args, globals, printer).await,
+        Command::Relay(args) => relay::run(args, globals, printer).await,
+        Command::Completion(args) => completion::run(&args, printer),
+        _ => unreachable!(),
+    }
+}
+
+/// What clap says: help and the version are results, anything else is a usage error.
+pub(crate) fn usage(message: &clap::Error, printer: &Printer) -> ExitCode {
+    let colour = printer.colour();
+    match message.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let text = if colour.stdout { message.render().ansi().to_string() } else { message.to_string() };
+            match printer.text(&text) {
+                Ok(()) => ExitCode::Done,
+                Err(error) => {
+                    printer.error(&error);
+                    error.code()
+                }
+            }
+        }
+        _ => {
+            let text = if colour.stderr { message.render().ansi().to_string() } else { message.to_string() };
+            printer.note(text.trim_end());
+            ExitCode::Usage
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The top-level error: what, why, where, and the command to run next; and the exit codes.
+
+use std::fmt;
+
+/// How `msctl` ends, as scripts see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum ExitCode {
+    /// Done.
+    Done = 0,
+    /// Failed for a reason that has no code of its own.
+    Failed = 1,
+    /// The command line or a file named on it is wrong; nothing was tried.
+    Usage = 2,
+    /// The API server cannot be reached.
+    Unreachable = 3,
+    /// A rollout cannot succeed.
+    RolloutFailed = 4,
+    /// The called service answered an error.
+    CalleeFailed = 5,
+    /// An assertion was breached.
+    AssertionBreached = 6,
+    /// The API server forbids it.
+    Forbidden = 7,
+    /// A deadline passed.
+    TimedOut = 70,
+    /// Ctrl-C or SIGTERM.
+    Interrupted = 130,
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code as u8)
+    }
+}
+
+/// What a person reads when a command fails.
+///
+/// Printed as `error: WHAT`, then a line for each `why`, the `where`, quoted blocks (log lines), and `next` commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Error(Box<Parts>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Parts {
+    code: ExitCode,
+    what: String,
+    why: Vec<String>,
+    place: Option<String>,
+    quotes: Vec<Quote>,
+    next: Vec<String>,
+}
+
+/// Lines that belong to an error, under a title: a pod's last log lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Quote {
+    pub(crate) title: String,
+    pub(crate) lines: Vec<String>,
+}
+
+impl Error {
+    /// `what` names the action and its object: "cannot deploy service-a".
+    pub(crate) fn new(code: ExitCode, what: impl Into<String>) -> Self {
+        Self(Box::new(Parts {
+            code,
+            what: what.into(),
+            why: Vec::new(),
+            place: None,
+            quotes: Vec::new(),
+            next: Vec::new(),
+        }))
+    }
+
+    /// The command line, or a file that it names, is wrong.
+    pub(crate) fn usage(what: impl Into<String>) -> Self {
+        Self::new(ExitCode::Usage, what)
+    }
+
+    /// A cause; several may be given, the nearest first.
+    #[must_use]
+    pub(crate) fn why(mut self, why: impl Into<String>) -> Self {
+        let why = why.into();
+        if !why.is_empty() {
+            self.0.why.push(why);
+        }
+        self
+    }
+
+    /// Every cause in an error's chain, itself first.
+    #[must_use]
+    pub(crate) fn caused_by(self, cause: &(dyn std::error::Error + 'static)) -> Self {
+        let mut causes: Vec<String> = Vec::new();
+        let mut next = Some(cause);
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            // Many errors repeat their source in their own text.
+            if !causes.iter().any(|known| known.contains(&text)) {
+                causes.push(text);
+            }
+            next = cause.source();
+        }
+        causes.into_iter().fold(self, Self::why)
+    }
+
+    /// Where it happened: namespace, context, file and line.
+    #[must_use]
+    pub(crate) fn place(mut self, place: impl Into<String>) -> Self {
+        self.0.place = Some(place.into());
+        self
+    }
+
+    /// Lines to show with it.
+    #[must_use]
+    pub(crate) fn quote(mut self, title: impl Into<String>, lines: Vec<String>) -> Self {
+        if !lines.is_empty() {
+            self.0.quotes.push(Quote { title: title.into(), lines });
+        }
+        self
+    }
+
+    /// The command to run next, or what to change.
+    #[must_use]
+    pub(crate) fn next(mut self, next: impl Into<String>) -> Self {
+        self.0.next.push(next.into());
+        self
+    }
+
+    pub(crate) fn code(&self) -> ExitCode {
+        self.0.code
+    }
+
+    pub(crate) fn what(&self) -> &str {
+        &self.0.what
+    }
+
+    /// The lines under `what`, each with the word it starts with.
+    pub(crate) fn rest(&self) -> Vec<(&'static str, String)> {
+        let mut lines: Vec<(&'static str, String)> =
+            self.0.why.iter().map(|why| ("why", why.clone())).collect();
+        lines.extend(self.0.place.iter().map(|place| ("where", place.clone())));
+        for quote in &self.0.quotes {
+            lines.push(("", format!("{}:", quote.title)));
+            lines.extend(quote.lines.iter().map(|line| ("", format!("  {line}"))));
+        }
+        lines.extend(self.0.next.iter().map(|next| ("next", next.clone())));
+        lines
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.what())?;
+        for (word, text) in self.rest() {
+            match word {
+                "" => write!(f, "\n  {text}")?,
+                word => write!(f, "\n  {word}: {text}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The known name that is nearest to `given`, when it is near enough to be a slip of the fingers.
+pub(crate) fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|name| (edits(given, name), name))
+        .filter(|&(distance, name)| distance <= name.len().max(given.len()) / 3)
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// Levenshtein distance.
+fn edits(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, &b) in right.iter().enumerate() {
+            let change = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_why_where_and_the_next_command() {
+        let error = Error::new(ExitCode::RolloutFailed, "service-a did not become ready")
+            .why("the image does not exist")
+            .place("namespace shop, context dev")
+            .quote("last log lines of service-a-1", vec!["boom".into()])
+            .next("msctl status -n shop");
+        assert_eq!(
+            error.to_string(),
+            "error: service-a did not become ready\n  why: the image does not exist\n  where: namespace shop, \
+             context dev\n  last log lines of service-a-1:\n    boom\n  next: msctl status -n shop"
+        );
+    }
+
+    #[test]
+    fn a_slip_of_the_fingers_is_recognised_and_another_name_is_not() {
+        let known = ["service-a", "service-b"];
+        assert_eq!(did_you_mean("servce-a", known), Some("service-a"));
+        assert_eq!(did_you_mean("service-c", known), Some("service-a"));
+        assert_eq!(did_you_mean("orders", known), None);
+    }
+
+    #[test]
+    fn causes_that_repeat_each_other_are_said_once() {
+        let inner = std::io::Error::other("connection refused");
+        let outer = std::io::Error::other(inner);
+        let error = Error::new(ExitCode::Failed, "x").caused_by(&outer);
+        assert_eq!(error.rest(), vec![("why", "connection refused".to_owned())]);
+    }
+}

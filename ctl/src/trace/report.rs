@@ -1,0 +1,113 @@
+//! A trace for programs: what `-o json` and `-o yaml` print.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::span::Outcome;
+use super::tree::{Entry, Placed, Tree};
+use super::whole::Gap;
+use super::{Kind, SpanId, TraceId};
+
+/// One trace. Spans are a list in the tree's order, not nested: a trace may be deeper than a JSON
+/// reader follows, and `.spans[] | select(…)` is shorter.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report<'a> {
+    pub trace_id: TraceId,
+    /// RFC 3339, by the clock of the root's machine.
+    pub start: Option<Timestamp>,
+    pub duration_micros: u64,
+    pub services: Vec<&'a str>,
+    /// No span is known to be missing.
+    pub whole: bool,
+    /// What is missing, in words.
+    pub missing: Vec<String>,
+    pub spans: Vec<SpanReport<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SpanReport<'a> {
+    pub span_id: SpanId,
+    pub parent_span_id: Option<SpanId>,
+    /// Steps from the root; a span whose parent is missing is at 1.
+    pub depth: usize,
+    pub service: &'a str,
+    pub name: &'a str,
+    pub kind: Kind,
+    /// From the trace's start, after `shiftMicros`.
+    pub offset_micros: u64,
+    pub duration_micros: u64,
+    /// Added to the span's own start because its clock differs from its parent's.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub shift_micros: i64,
+    pub failed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<&'a str>,
+    pub attributes: &'a BTreeMap<String, Value>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(shift: &i64) -> bool {
+    *shift == 0
+}
+
+impl<'a> Report<'a> {
+    pub fn new(tree: &'a Tree, gaps: &[Gap]) -> Self {
+        let (start, end) = tree.bounds();
+        let spans = tree.rows.iter().filter_map(|row| match &row.entry {
+            Entry::Span(placed) => Some(SpanReport::new(placed, row.depth, start)),
+            Entry::Missing(_) => None,
+        });
+        Self {
+            trace_id: tree.id,
+            start: i64::try_from(start).ok().and_then(|us| Timestamp::from_microsecond(us).ok()),
+            duration_micros: end - start,
+            services: tree.services(),
+            whole: gaps.is_empty(),
+            missing: gaps.iter().map(ToString::to_string).collect(),
+            spans: spans.collect(),
+        }
+    }
+}
+
+impl<'a> SpanReport<'a> {
+    fn new(placed: &'a Placed, depth: usize, trace_start: u64) -> Self {
+        let span = &placed.span;
+        Self {
+            span_id: span.id,
+            parent_span_id: span.parent,
+            depth,
+            service: &span.service,
+            name: &span.name,
+            kind: span.kind,
+            offset_micros: placed.start() - trace_start,
+            duration_micros: span.duration,
+            shift_micros: placed.shift,
+            failed: span.failed(),
+            error: match &span.outcome {
+                Outcome::Failed(reason) => reason.as_deref(),
+                Outcome::Fine => None,
+            },
+            http_status: span.http_status(),
+            pod: span.place.pod.as_deref(),
+            namespace: span.place.namespace.as_deref(),
+            node: span.place.node.as_deref(),
+            version: span.place.version.as_deref(),
+            attributes: &span.attributes,
+        }
+    }
+}

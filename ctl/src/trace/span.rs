@@ -1,0 +1,90 @@
+//! One span as msctl sees it, whatever store it came from.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{SpanId, TraceId};
+
+/// The spans that a store holds of one trace, in any order, possibly doubled.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    pub id: TraceId,
+    pub spans: Vec<Span>,
+}
+
+/// A finished piece of work of one service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Span {
+    pub id: SpanId,
+    /// The span that caused this one; it may not be among the trace's spans.
+    pub parent: Option<SpanId>,
+    pub service: String,
+    pub name: String,
+    pub kind: Kind,
+    /// Microseconds since the Unix epoch, by the clock of the service's machine.
+    pub start: u64,
+    /// Microseconds.
+    pub duration: u64,
+    pub outcome: Outcome,
+    pub place: Place,
+    /// Span attributes (semantic conventions' names).
+    pub attributes: BTreeMap<String, Value>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Internal,
+    Client,
+    Server,
+    Producer,
+    Consumer,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Fine,
+    /// Why the span failed, when it says so.
+    Failed(Option<String>),
+}
+
+/// Where the work was done: resource attributes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    pub pod: Option<String>,
+    pub namespace: Option<String>,
+    pub node: Option<String>,
+    pub version: Option<String>,
+}
+
+impl Span {
+    /// The attribute's text, if it has one that is no empty string.
+    pub fn text(&self, attribute: &str) -> Option<&str> {
+        self.attributes.get(attribute)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    /// The answer's HTTP status, under the stable name or the one before it.
+    pub fn http_status(&self) -> Option<u16> {
+        ["http.response.status_code", "http.status_code"].iter().find_map(|name| {
+            let value = self.attributes.get(*name)?;
+            let number = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
+            u16::try_from(number).ok()
+        })
+    }
+
+    pub fn failed(&self) -> bool {
+        matches!(self.outcome, Outcome::Failed(_))
+    }
+
+    /// Microseconds since the epoch at which the span ended.
+    pub fn end(&self) -> u64 {
+        self.start.saturating_add(self.duration)
+    }
+
+    /// `service name`: how a sentence refers to this span.
+    pub fn title(&self) -> String {
+        format!("{} {}", self.service, self.name)
+    }
+}

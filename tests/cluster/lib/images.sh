@@ -1,0 +1,58 @@
+# shellcheck shell=bash
+# The images that the cluster brings along, as archives in the cache.
+
+# Each line: the part whose folder the image is built from, and the image's name.
+own_images() {
+	cat <<-LIST
+		pause $PAUSE_IMAGE
+		coredns docker.io/coredns/coredns:$(coredns_tag)
+	LIST
+}
+
+# The image's tags are the module's versions without the v.
+coredns_tag() {
+	local version
+	version=$(part_version coredns github.com/coredns/coredns)
+	echo "${version#v}"
+}
+
+image_recipe() { echo "$HERE/images/$1.Containerfile"; }
+
+image_archive() {
+	local part=$1 key
+	key=$({ part_key "$part" && cat "$(image_recipe "$part")"; } | sha256sum | cut -c1-16)
+	echo "$CACHE/images/$part-$key.tar"
+}
+
+images_ensure() {
+	local part name archive
+	mkdir -p "$CACHE/images"
+	while read -r part name; do
+		archive=$(image_archive "$part")
+		[[ -f $archive ]] && continue
+		with_heartbeat "image $name" "$CACHE/logs/image-$part.log" image_build "$part" "$name" "$archive"
+	done < <(own_images)
+}
+
+# A storage of its own, thrown away afterwards, leaves the developer's list of images as it was.
+image_build() {
+	local part=$1 name=$2 archive=$3 storage status=0
+	storage=$(mktemp -d)
+	image_build_in "$storage" "$part" "$name" "$archive.part" || status=$?
+	rm -rf "$storage"
+	((status == 0)) && mv "$archive.part" "$archive"
+}
+
+image_build_in() {
+	local buildah=(buildah --root "$1/root" --runroot "$1/run" --storage-driver vfs)
+	"${buildah[@]}" build --isolation chroot --layers=false --timestamp 0 --file "$(image_recipe "$2")" --tag "$3" "$(part_dir "$2")" &&
+		"${buildah[@]}" push --disable-compression "$3" "oci-archive:$4:$3"
+}
+
+images_load_own() {
+	local part name archives=()
+	while read -r part name; do
+		archives+=("$(image_archive "$part")")
+	done < <(own_images)
+	images_load "${archives[@]}"
+}

@@ -1,0 +1,136 @@
+//! A namespace of a scenario's own, and the commands in it.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+
+use crate::Run;
+
+/// One scenario's namespace. Dropping it deletes the namespace; a panic prints what was going on there first.
+#[derive(Debug)]
+pub struct Scenario {
+    pub namespace: String,
+}
+
+impl Scenario {
+    /// Makes the namespace `e2e-NAME-…`, with Pod Security `restricted` enforced as in a strict production cluster.
+    #[track_caller]
+    pub fn new(name: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let namespace = format!("e2e-{name}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let scenario = Self { namespace };
+        let manifest = serde_json::json!({
+            "apiVersion": "v1", "kind": "Namespace",
+            "metadata": {"name": scenario.namespace, "labels": {
+                "msctl.dev/test": name,
+                "pod-security.kubernetes.io/enforce": "restricted",
+            }},
+        });
+        cluster(&["create", "-f", "-"], manifest.to_string().as_bytes()).ok();
+        scenario
+    }
+
+    /// msctl in this namespace.
+    pub fn msctl(&self, args: &[&str]) -> Run {
+        Run::of(&mut self.msctl_command(args), b"")
+    }
+
+    /// For what [`Self::msctl`] does not offer: another environment, input, a signal.
+    pub fn msctl_command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(msctl_path());
+        command
+            .args(args)
+            .args(["--namespace", &self.namespace])
+            .envs(context_flag().map(|context| ("MSCTL_CONTEXT", context)));
+        command
+    }
+
+    /// kubectl in this namespace.
+    pub fn kubectl(&self, args: &[&str]) -> Run {
+        let mut all = vec!["--namespace", &self.namespace];
+        all.extend(args);
+        cluster(&all, b"")
+    }
+
+    #[track_caller]
+    pub fn get(&self, what: &[&str]) -> Value {
+        let mut args = vec!["get", "-o", "json"];
+        args.extend(what);
+        self.kubectl(&args).ok().json()
+    }
+
+    pub fn helm(&self, args: &[&str]) -> Run {
+        let mut command = Command::new(std::env::var_os("HELM").unwrap_or_else(|| "helm".into()));
+        command.args(args).args(["--namespace", &self.namespace]);
+        if let Some(context) = context_flag() {
+            command.args(["--kube-context", &context]);
+        }
+        Run::of(&mut command, b"")
+    }
+
+    /// The pods of `service` that are not being deleted, as the API server holds them.
+    #[track_caller]
+    pub fn pods(&self, service: &str) -> Vec<Value> {
+        let list = self.get(&["pods", "-l", &format!("app.kubernetes.io/name={service}")]);
+        let pods = list["items"].as_array().cloned().unwrap_or_default();
+        pods.into_iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()).collect()
+    }
+
+    /// A pod's Prometheus metrics, read through the API server: works wherever kubectl does.
+    #[track_caller]
+    pub fn metrics(&self, pod: &str, admin_port: u16) -> String {
+        let path = format!("/api/v1/namespaces/{}/pods/{pod}:{admin_port}/proxy/metrics", self.namespace);
+        cluster(&["get", "--raw", &path], b"").ok().stdout
+    }
+
+    fn dump(&self) {
+        for args in [
+            &["get", "all,endpointslices,jobs", "-o", "wide"][..],
+            &["get", "events", "--sort-by=.lastTimestamp"],
+            &["describe", "pods"],
+            &["logs", "--all-containers", "--prefix", "--tail=30", "-l", "app.kubernetes.io/name"],
+        ] {
+            eprintln!("{}", self.kubectl(args));
+        }
+    }
+}
+
+impl Drop for Scenario {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.dump();
+        }
+        if std::env::var_os("MSCTL_E2E_KEEP").is_some() {
+            eprintln!("kept: namespace {}", self.namespace);
+            return;
+        }
+        cluster(&["delete", "namespace", &self.namespace, "--wait=false"], b"");
+    }
+}
+
+/// kubectl outside any namespace.
+pub fn cluster(args: &[&str], input: &[u8]) -> Run {
+    let mut command = Command::new("kubectl");
+    command.args(args);
+    if let Some(context) = context_flag() {
+        command.args(["--context", &context]);
+    }
+    Run::of(&mut command, input)
+}
+
+/// The context that the scenarios are told to use; `None` means the current one.
+fn context_flag() -> Option<String> {
+    std::env::var("MSCTL_TEST_CONTEXT").ok().filter(|context| !context.is_empty())
+}
+
+/// The optimised msctl: the scenarios time it, too.
+pub fn msctl_path() -> PathBuf {
+    if let Some(path) = std::env::var_os("MSCTL") {
+        return path.into();
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target")), PathBuf::from);
+    target.join("release/msctl")
+}
