@@ -6,6 +6,7 @@ mod commands;
 mod error;
 mod interrupt;
 mod output;
+mod target;
 mod telemetry;
 mod trace;
 

@@ -43,7 +43,11 @@ cgroups_remove() {
 	done < <(cgroup_hierarchies)
 }
 
-cgroup_remove() { find "$1" -depth -type d -exec rmdir {} +; }
+# Those that are still in use stay for the next try, and some go by themselves meanwhile.
+cgroup_remove() {
+	find "$1" -depth -type d -exec rmdir {} + || true
+	[[ ! -d $1 ]]
+}
 
 cgroups_left() {
 	local hierarchy

@@ -8,10 +8,19 @@ cluster_down() {
 	say "the cluster is down; parts and images stay in $CACHE"
 }
 
+processes_gone() {
+	local name
+	while read -r name; do
+		process_gone "$name" || return 1
+	done < <(cluster_processes)
+}
+
 # With a node's first process the kernel ends all the others of that node, its pods among them, and drops its mounts and links.
 state_remove() {
 	local node
 	for node in "${NODES[@]}"; do process_kill "$node"; done
+	wait_until 20 "the nodes' processes to end" processes_gone
 	cgroups_remove
+	rmdir --ignore-fail-on-non-empty "${NODE_FOLDERS[@]}" 2>/dev/null || true
 	rm -rf "$RUN" "$CERTS" "$CONFIG" "$KUBECONFIG_FILE" "$STATE/etcd" "$STATE/nodes" "$STATE/made-by"
 }

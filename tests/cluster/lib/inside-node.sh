@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Makes a fresh set of namespaces look like a machine of its own: inside-node.sh NAME FOLDER
+# Makes a fresh set of namespaces look like a machine of its own: inside-node.sh NAME HOME FOLDER...
 set -euo pipefail
 
 node=$1
 home=$2
+shift 2
 
 hostname "$node"
 
@@ -11,7 +12,7 @@ mount --make-rshared /
 mount -t proc proc /proc
 mount -t tmpfs -o mode=755 tmpfs /run
 
-for folder in /var/lib/containerd /var/lib/kubelet /var/lib/cni /var/log/pods /var/log/containers /etc/cni/net.d; do
+for folder; do
 	mkdir -p "$folder" "$home$folder"
 	mount --bind "$home$folder" "$folder"
 done

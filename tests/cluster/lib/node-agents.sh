@@ -70,6 +70,7 @@ kubelet_configure() {
 		clusterDNS: [$DNS_ADDRESS]
 		clusterDomain: cluster.local
 		resolvConf: /run/resolv.conf
+		volumePluginDir: /var/lib/kubelet/volume-plugins
 		cgroupDriver: cgroupfs
 		cgroupRoot: $(node_cgroup "$1")
 		failCgroupV1: false

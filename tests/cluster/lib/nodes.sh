@@ -14,7 +14,7 @@ node_start() {
 	process_start "$node" unshare --mount --uts --ipc --net --pid --propagation private --fork --kill-child=KILL \
 		"$(part_bin pause pause)"
 	wait_until 10 "$node's namespaces" node_has_init "$node"
-	node_enter "$node" bash "$HERE/lib/inside-node.sh" "$node" "$(node_home "$node")"
+	node_enter "$node" bash "$HERE/lib/inside-node.sh" "$node" "$(node_home "$node")" "${NODE_FOLDERS[@]}"
 	touch "$RUN/$node.ready"
 }
 

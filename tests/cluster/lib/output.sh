@@ -24,14 +24,19 @@ wait_until() {
 
 # with_heartbeat WHAT LOG COMMAND...: says at the start, every 15 s, and at the end how long it took.
 with_heartbeat() {
-	local what=$1 log=$2 started=$SECONDS status=0 beat
+	local what=$1 log=$2 started=$SECONDS status=0 job beat
 	shift 2
 	say "$what: started (log: $log)"
-	(while sleep 15; do say "$what: still at it, $((SECONDS - started)) s"; done) &
-	beat=$!
-	"$@" >"$log" 2>&1 || status=$?
-	kill "$beat"
-	wait "$beat" 2>/dev/null || true
+	"$@" >"$log" 2>&1 &
+	job=$!
+	beat=$((SECONDS + 15))
+	while kill -0 "$job" 2>/dev/null; do
+		sleep 0.2
+		((SECONDS >= beat)) || continue
+		say "$what: still at it, $((SECONDS - started)) s"
+		beat=$((SECONDS + 15))
+	done
+	wait "$job" || status=$?
 	if ((status != 0)); then
 		tail -n 20 "$log" >&2
 		fail "$what failed after $((SECONDS - started)) s" "log: $log"

@@ -35,14 +35,15 @@ packages_ensure() {
 	local missing
 	mapfile -t missing < <(missing_packages)
 	((${#missing[@]} == 0)) && return
+	command -v apt-get >/dev/null || fail "programs are missing, and there is no apt-get" "Debian has them in: ${missing[*]}"
 	say "installing ${missing[*]}"
 	mkdir -p "$CACHE/logs"
 	with_heartbeat "apt-get install" "$CACHE/logs/packages.log" packages_install "${missing[@]}"
 }
 
 packages_install() {
-	apt-get update &&
-		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+	apt-get update
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
 
 # Namespaces, mounts and cgroups need root; say at once all that an ordinary user has to ask for.
@@ -51,6 +52,6 @@ packages_require_root() {
 	local missing
 	mapfile -t missing < <(missing_packages)
 	fail "the cluster needs root for namespaces, mounts and cgroups" \
-		"run: sudo --preserve-env=HOME,PATH $0 $1" \
+		"run: sudo env \"PATH=\$PATH\" $0 $1" \
 		"missing packages: ${missing[*]:-none}${missing[*]:+ (apt-get install ${missing[*]})}"
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The cluster's programs, built by Go from pinned modules and cached by the hash of what pins them.
 
-PARTS=(pause etcd kubernetes coredns)
+PARTS=(pause etcd kubernetes coredns helm jaeger)
 
 part_source() { echo "$HERE/parts/$1"; }
 
@@ -37,8 +37,8 @@ go_build() {
 	local part=$1
 	shift
 	(
-		cd "$(part_source "$part")" &&
-			CGO_ENABLED=0 GOWORK=off GOFLAGS='' nice -n 5 go build -mod=readonly -trimpath -buildvcs=false "$@"
+		cd "$(part_source "$part")"
+		CGO_ENABLED=0 GOWORK=off GOFLAGS='' nice -n 5 go build -mod=readonly -trimpath -buildvcs=false "$@"
 	)
 }
 

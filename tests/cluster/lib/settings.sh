@@ -24,6 +24,9 @@ POD_RANGE=10.244.0.0/16
 
 PAUSE_IMAGE=localhost/msctl/pause:1
 
+# What a node has for itself instead of the machine's.
+NODE_FOLDERS=(/var/lib/containerd /var/lib/kubelet /var/lib/cni /var/log/pods /var/log/containers /etc/cni/net.d)
+
 # Two clusters with different state folders do not share cgroups.
 CGROUP=msctl-$(printf '%s' "$STATE" | sha256sum | cut -c1-8)
 

@@ -33,7 +33,9 @@ addons_ready() {
 	[[ $(kubectl_admin --namespace kube-system get deployment coredns --request-timeout=5s --output 'jsonpath={.status.readyReplicas}') == 2 ]]
 }
 
-cluster_healthy() { processes_healthy && nodes_ready && addons_ready; }
+dns_answers() { network_of "$CONTROL_NODE" timeout 2 bash -c ": </dev/tcp/$DNS_ADDRESS/53"; }
+
+cluster_healthy() { processes_healthy && nodes_ready && addons_ready && dns_answers; }
 
 cluster_status() {
 	packages_require_root status

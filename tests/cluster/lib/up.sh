@@ -3,8 +3,8 @@
 
 cluster_up() {
 	packages_require_root up
-	packages_ensure
 	lock_take
+	packages_ensure
 	parts_ensure
 	images_ensure
 	state_renew_if_stale
@@ -56,18 +56,26 @@ agents_up() {
 }
 
 addons_up() {
+	local started
+	started=$(date --utc +%Y-%m-%dT%H:%M:%S)
 	wait_until 60 "kube-system" kubectl_admin get namespace kube-system
 	kubectl_admin apply --server-side --force-conflicts --filename "$HERE/manifests" >"$LOGS/addons.log" 2>&1 ||
 		fail "applying the add-ons failed" "log: $LOGS/addons.log"
-	wait_until 90 "both nodes to register" nodes_registered
+	wait_until 90 "both nodes to report" nodes_reported "$started"
 	kubectl_admin wait node --all --for=condition=Ready --timeout=90s >>"$LOGS/addons.log" 2>&1 || fail "the nodes are not Ready after 90 s" "logs: $LOGS"
 	say "both nodes are Ready"
 	kubectl_admin --namespace kube-system rollout status deployment/coredns --timeout=120s >>"$LOGS/addons.log" 2>&1 ||
 		fail "CoreDNS is not ready after 120 s" "see: $0 exec -- kubectl -n kube-system describe pods"
+	wait_until 60 "CoreDNS to answer behind its service" dns_answers
 	wait_until 60 "the default service account" kubectl_admin get serviceaccount default
 }
 
-nodes_registered() { kubectl_admin get node "${NODES[@]}"; }
+# A node that is Ready may be so from before a crash; one that renewed its lease is there now.
+nodes_reported() {
+	local renewed
+	renewed=$(kubectl_admin --namespace kube-node-lease get lease "${NODES[@]}" --output 'jsonpath={range .items[*]}{.spec.renewTime}{"\n"}{end}') &&
+		(($(awk -v since="$1" '$1 > since' <<<"$renewed" | wc -l) == ${#NODES[@]}))
+}
 
 # What was made before the machine started, or by other scripts, is not worth repairing once its nodes are gone.
 state_renew_if_stale() {

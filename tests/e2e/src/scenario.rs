@@ -1,5 +1,6 @@
 //! A namespace of a scenario's own, and the commands in it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -40,10 +41,10 @@ impl Scenario {
     /// For what [`Self::msctl`] does not offer: another environment, input, a signal.
     pub fn msctl_command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(msctl_path());
-        command
-            .args(args)
-            .args(["--namespace", &self.namespace])
-            .envs(context_flag().map(|context| ("MSCTL_CONTEXT", context)));
+        command.args(args).args(["--namespace", &self.namespace]);
+        if let Some(context) = context_flag() {
+            command.args(["--context", &context]);
+        }
         command
     }
 
@@ -76,6 +77,30 @@ impl Scenario {
         let list = self.get(&["pods", "-l", &format!("app.kubernetes.io/name={service}")]);
         let pods = list["items"].as_array().cloned().unwrap_or_default();
         pods.into_iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()).collect()
+    }
+
+    /// Ready pods of `service`, each with the node it runs on.
+    #[track_caller]
+    pub fn ready_pods(&self, service: &str) -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let is_ready = |pod: &Value| {
+            let conditions = pod["status"]["conditions"].as_array().cloned().unwrap_or_default();
+            conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
+        };
+        let pods = self.pods(service);
+        pods.iter()
+            .filter(|pod| is_ready(pod))
+            .map(|pod| (text(&pod["metadata"]["name"]), text(&pod["spec"]["nodeName"])))
+            .collect()
+    }
+
+    /// The address that the Service of `service` has inside the cluster.
+    #[track_caller]
+    pub fn address(&self, service: &str) -> SocketAddr {
+        let object = self.get(&["service", service]);
+        let port = object["spec"]["ports"][0]["port"].as_u64().unwrap_or_default();
+        let address = object["spec"]["clusterIP"].as_str().unwrap_or_default();
+        format!("{address}:{port}").parse().unwrap_or_else(|error| panic!("{address}:{port}: {error}"))
     }
 
     /// A pod's Prometheus metrics, read through the API server: works wherever kubectl does.
@@ -123,6 +148,11 @@ pub fn cluster(args: &[&str], input: &[u8]) -> Run {
 /// The context that the scenarios are told to use; `None` means the current one.
 fn context_flag() -> Option<String> {
     std::env::var("MSCTL_TEST_CONTEXT").ok().filter(|context| !context.is_empty())
+}
+
+/// A folder of the project, `charts/demo` for one.
+pub fn project(path: &str) -> String {
+    format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The optimised msctl: the scenarios time it, too.

@@ -20,7 +20,7 @@ pub use network::{
     NetworkPolicy, NetworkPolicyEgress, ParentRef, PathType, Peer, SelectorOperator, SelectorRequirement,
 };
 pub use pod::{
-    ConfigMapVolume, EmptyDirVolume, HttpProbe, LocalObject, PersistentVolume, Probe, Probes, Resources, SecretFiles,
+    ConfigMapVolume, EmptyDirVolume, LocalObject, PersistentVolume, Probe, Probes, Resources, SecretFiles,
     SecurityContext, Tmp, Toleration, TolerationEffect, TolerationOperator, Volume,
 };
 pub use scalars::{AbsolutePath, AnnotationValue, EnvValue, LabelText, Number, Percent, Quantity};

@@ -212,5 +212,4 @@ pub struct HttpPath {
 pub enum HttpPathType {
     PathPrefix,
     Exact,
-    RegularExpression,
 }

@@ -48,15 +48,6 @@ pub struct Probe {
     pub failure_threshold: i32,
 }
 
-/// What a probe asks, once the port is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HttpProbe {
-    /// The admin port.
-    Admin,
-    /// The traffic port.
-    Traffic,
-}
-
 /// Requests and limits, by resource name.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,0 +1,194 @@
+//! What the API server refused, or why it could not be asked, as a top-level error.
+
+use kube::core::Status;
+use reach::{Cluster, Trouble};
+
+use super::session::place;
+use crate::error::{Error, ExitCode};
+
+/// The exit code of a kind of trouble.
+pub(crate) fn code(trouble: Trouble) -> ExitCode {
+    match trouble {
+        Trouble::Unreachable | Trouble::Untrusted => ExitCode::Unreachable,
+        Trouble::Unauthorized | Trouble::Forbidden => ExitCode::Forbidden,
+        Trouble::TimedOut => ExitCode::TimedOut,
+        _ => ExitCode::Failed,
+    }
+}
+
+/// `action` is what was tried: "list pods", "apply deployment.apps/service-a".
+pub(crate) fn explain(cluster: &Cluster, action: &str, cause: kube::Error) -> Error {
+    if let kube::Error::Api(status) = &cause
+        && let Some(error) = from_status(cluster, action, status)
+    {
+        return error.place(place(cluster));
+    }
+    let cause = cluster.explain(action, cause);
+    let trouble = cause.trouble;
+    // No answer in time from the API server is an API server that cannot be reached; 70 is for our own deadline.
+    let code = if trouble == Trouble::TimedOut { ExitCode::Unreachable } else { code(trouble) };
+    let hint = cause.hint();
+    let error = Error::new(code, cause.to_string()).place(place(cluster));
+    match hint {
+        Some(hint) => error.next(hint),
+        None => error,
+    }
+}
+
+/// The answers that deserve words of their own.
+fn from_status(cluster: &Cluster, action: &str, status: &Status) -> Option<Error> {
+    let failed = |code| Error::new(code, format!("cannot {action}"));
+    let message = status.message.clone();
+    if let Some(name) = missing_namespace(status) {
+        return Some(
+            failed(ExitCode::Failed)
+                .why(format!("namespace {name} does not exist"))
+                .next(format!("kubectl create namespace {name}, or `msctl deploy --create-namespace`")),
+        );
+    }
+    if message.contains("because it is being terminated") {
+        let next = format!("wait until `kubectl get namespace {}` says NotFound, then run it again", cluster.namespace);
+        return Some(failed(ExitCode::Failed).why(message).next(next));
+    }
+    if let Some(right) = MissingRight::parse(&message) {
+        return Some(failed(ExitCode::Forbidden).why(right.sentence()).next(right.remedy()));
+    }
+    if status.code == 422 {
+        return Some(invalid(failed(ExitCode::Failed), status));
+    }
+    None
+}
+
+/// The namespace that a 404 is about.
+pub(crate) fn missing_namespace(status: &Status) -> Option<&str> {
+    let details = status.details.as_ref()?;
+    (status.is_not_found() && details.kind == "namespaces").then_some(details.name.as_str())
+}
+
+/// Each field that the server refuses, with its reason.
+fn invalid(error: Error, status: &Status) -> Error {
+    let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
+    if causes.is_empty() {
+        return error.why(status.message.clone());
+    }
+    let immutable = causes.iter().any(|cause| cause.message.contains("field is immutable"));
+    let error =
+        causes.iter().fold(error, |error, cause| error.why(format!("{}: {}", cause.field, cause.message)));
+    if immutable {
+        return error.next("a field that cannot change: `msctl delete` the service, then deploy it again");
+    }
+    error
+}
+
+/// What RBAC does not grant, from the API server's sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MissingRight {
+    user: String,
+    verb: String,
+    resource: String,
+    group: String,
+    namespace: Option<String>,
+}
+
+impl MissingRight {
+    /// `pods is forbidden: User "eve" cannot list resource "pods" in API group "" in the namespace "shop"`
+    pub(crate) fn parse(message: &str) -> Option<Self> {
+        let (_, rest) = message.split_once("User \"")?;
+        let (user, rest) = rest.split_once("\" cannot ")?;
+        let (verb, rest) = rest.split_once(" resource \"")?;
+        let (resource, rest) = rest.split_once("\" in API group \"")?;
+        let (group, rest) = rest.split_once('"')?;
+        let namespace = rest.split_once("in the namespace \"").and_then(|(_, rest)| rest.split_once('"'));
+        Some(Self {
+            user: user.to_owned(),
+            verb: verb.to_owned(),
+            resource: resource.to_owned(),
+            group: group.to_owned(),
+            namespace: namespace.map(|(name, _)| name.to_owned()),
+        })
+    }
+
+    /// `deployments.apps/scale`, as kubectl writes it.
+    fn object(&self) -> String {
+        let (resource, sub) = self.resource.split_once('/').unwrap_or((&self.resource, ""));
+        let dot = if self.group.is_empty() { "" } else { "." };
+        let slash = if sub.is_empty() { "" } else { "/" };
+        format!("{resource}{dot}{}{slash}{sub}", self.group)
+    }
+
+    fn sentence(&self) -> String {
+        let place = match &self.namespace {
+            Some(namespace) => format!("in namespace {namespace}"),
+            None => "in the whole cluster".to_owned(),
+        };
+        format!("user {} may not {} {} {place}", self.user, self.verb, self.object())
+    }
+
+    /// The role that is missing, in a command that makes it.
+    fn remedy(&self) -> String {
+        let (kind, place) = match &self.namespace {
+            Some(namespace) => ("role", format!(" -n {namespace}")),
+            None => ("clusterrole", String::new()),
+        };
+        format!(
+            "have an administrator run `kubectl create {kind} msctl-{} --verb={} --resource={}{place}` and bind it \
+             to {}",
+            self.verb,
+            self.verb,
+            self.object(),
+            self.user
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::double::Double;
+    use kube::core::response::{StatusCause, StatusDetails};
+
+    fn api(status: Status) -> kube::Error {
+        kube::Error::Api(status.boxed())
+    }
+
+    #[tokio::test]
+    async fn forbidden_says_verb_resource_user_and_the_role_that_is_missing() {
+        let message = "deployments.apps \"service-a\" is forbidden: User \"eve\" cannot patch resource \
+                       \"deployments/scale\" in API group \"apps\" in the namespace \"shop\"";
+        let status = Status::failure(message, "Forbidden").with_code(403);
+        let error = explain(&Double::new().cluster(), "scale service-a", api(status));
+        assert_eq!(error.code(), ExitCode::Forbidden);
+        let text = error.to_string();
+        assert!(text.contains("user eve may not patch deployments.apps/scale in namespace shop"), "{text}");
+        assert!(text.contains("--verb=patch --resource=deployments.apps/scale -n shop"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_missing_namespace_is_named_with_the_way_to_make_it() {
+        let details = StatusDetails { kind: "namespaces".into(), name: "shop".into(), ..StatusDetails::default() };
+        let status = Status::failure("namespaces \"shop\" not found", "NotFound").with_code(404).with_details(details);
+        let text = explain(&Double::new().cluster(), "deploy service-a", api(status)).to_string();
+        assert!(text.contains("namespace shop does not exist") && text.contains("--create-namespace"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn an_invalid_object_names_each_field() {
+        let cause = StatusCause {
+            reason: "FieldValueInvalid".into(),
+            message: "Invalid value: field is immutable".into(),
+            field: "spec.selector".into(),
+        };
+        let details = StatusDetails { causes: vec![cause], ..StatusDetails::default() };
+        let status = Status::failure("invalid", "Invalid").with_code(422).with_details(details);
+        let text = explain(&Double::new().cluster(), "apply deployment.apps/service-a", api(status)).to_string();
+        assert!(text.contains("spec.selector: Invalid value") && text.contains("msctl delete"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn an_unreachable_server_is_named_and_has_its_own_exit_code() {
+        let cause = kube::Error::Service(Box::new(std::io::Error::from(std::io::ErrorKind::ConnectionRefused)));
+        let error = explain(&Double::new().cluster(), "list pods", cause);
+        assert_eq!(error.code(), ExitCode::Unreachable);
+        assert!(error.to_string().contains("https://double"), "{error}");
+    }
+}

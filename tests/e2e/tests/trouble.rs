@@ -1,0 +1,244 @@
+//! Bad input and trouble: an error that says what, why and the next command, the right exit code, and nothing left behind.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use e2e::{Run, Scenario, eventually};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+const FAILED: i32 = 1;
+const USAGE: i32 = 2;
+const UNREACHABLE: i32 = 3;
+const ROLLOUT_FAILED: i32 = 4;
+const CALLEE_FAILED: i32 = 5;
+const FORBIDDEN: i32 = 7;
+const TIMED_OUT: i32 = 70;
+const INTERRUPTED: i32 = 130;
+
+const NO_SUCH_IMAGE: &str = "ghcr.io/msctl/no-such-image:9.9.9";
+
+#[test]
+fn an_unknown_service_is_named_with_the_next_command() {
+    let scenario = Scenario::new("unknown-service");
+    scenario.msctl(&["deploy", "service-b"]).ok();
+    for verb in [
+        &["status", "service-x"][..],
+        &["scale", "service-x", "--replicas", "2"],
+        &["delete", "service-x"],
+        &["call", "service-x:8001"],
+    ] {
+        scenario.msctl(verb).code_is(FAILED).says(&["service-x", &scenario.namespace]);
+    }
+    scenario.msctl(&["deploy", "service-x"]).code_is(USAGE).says(&["service-x", "--image"]);
+}
+
+#[test]
+fn an_unknown_namespace_is_named_and_can_be_created() {
+    let scenario = Scenario::new("unknown-namespace");
+    let missing = format!("{}-not-there", scenario.namespace);
+    let run = Scenario { namespace: missing.clone() };
+    run.msctl(&["deploy", "service-b"]).code_is(FAILED).says(&[&missing, "--create-namespace"]);
+    run.msctl(&["call", "service-b"]).code_is(FAILED).says(&[&missing]);
+}
+
+#[test]
+fn an_unknown_context_lists_the_ones_there_are() {
+    let scenario = Scenario::new("unknown-context");
+    let known = Run::of(std::process::Command::new("kubectl").args(["config", "get-contexts", "-o", "name"]), b"").ok();
+    let mut command = std::process::Command::new(e2e::scenario::msctl_path());
+    command.args(["status", "--context", "no-such-context"]);
+    Run::of(&mut command, b"")
+        .code_is(USAGE)
+        .says(&["no-such-context", known.stdout.lines().next().unwrap_or_default()]);
+    drop(scenario);
+}
+
+#[test]
+fn bad_values_stop_before_anything_is_written() {
+    let scenario = Scenario::new("bad-values");
+    let cases: [(&[&str], &[&str]); 5] = [
+        (&["--set", "replcas=2"], &["replcas", "replicas"]),
+        (&["--set", "replicas=many"], &["replicas", "many"]),
+        (&["--set", "service.port=70000"], &["service.port", "65535"]),
+        (&["--port", "70000"], &["70000", "65535"]),
+        (&["--image", "service-a"], &["image", "tag"]),
+    ];
+    for (flags, said) in cases {
+        scenario.msctl(&[&["deploy", "service-a"], flags].concat()).code_is(USAGE).says(said);
+    }
+    assert_nothing_left(&scenario);
+}
+
+#[test]
+fn an_image_that_does_not_exist_fails_the_deploy_at_once_with_its_cause() {
+    let scenario = Scenario::new("no-image");
+    let run = scenario.msctl(&["deploy", "orders", "--image", NO_SUCH_IMAGE, "--port", "8080"]);
+    assert!(run.took < Duration::from_secs(30), "{run}");
+    run.code_is(ROLLOUT_FAILED).says(&["orders", NO_SUCH_IMAGE, "ull"]);
+    scenario.msctl(&["delete", "orders"]).ok();
+    assert_nothing_left(&scenario);
+}
+
+#[test]
+fn a_crashing_pod_fails_the_deploy_with_its_last_log_lines() {
+    let scenario = Scenario::new("crash");
+    let run = scenario.msctl(&["deploy", "service-a", "--set", "env.LISTEN_ADDR=nonsense"]);
+    assert!(run.took < Duration::from_secs(45), "{run}");
+    run.code_is(ROLLOUT_FAILED).says(&["service-a", "LISTEN_ADDR", "nonsense"]);
+}
+
+#[test]
+fn a_pod_that_never_becomes_ready_is_explained_by_its_probe_at_the_deadline() {
+    let scenario = Scenario::new("never-ready");
+    let run =
+        scenario.msctl(&["deploy", "service-a", "--set", "probes.readiness.path=/no-such-path", "--timeout", "15s"]);
+    run.code_is(TIMED_OUT).says(&["service-a", "eadiness", "404"]);
+}
+
+#[test]
+fn no_cluster_is_said_as_such() {
+    let scenario = Scenario::new("no-cluster");
+    let mut command = scenario.msctl_command(&["status"]);
+    Run::of(command.env("KUBECONFIG", "/no/such/kubeconfig").env("HOME", "/no/such/home"), b"")
+        .code_is(UNREACHABLE)
+        .says(&["/no/such/kubeconfig"]);
+
+    let config = kubeconfig_to("https://127.0.0.1:1");
+    let run =
+        Run::of(scenario.msctl_command(&["status"]).env("KUBECONFIG", &config).env_remove("MSCTL_TEST_CONTEXT"), b"");
+    run.code_is(UNREACHABLE).says(&["https://127.0.0.1:1"]);
+    let _ = std::fs::remove_file(config);
+}
+
+#[test]
+fn what_the_api_server_forbids_is_named_with_who_and_what() {
+    let scenario = Scenario::new("forbidden");
+    for verb in [
+        &["deploy", "service-b"][..],
+        &["status"],
+        &["scale", "service-b", "--replicas", "2"],
+        &["call", "service-b"],
+        &["delete", "service-b"],
+    ] {
+        let mut args = verb.to_vec();
+        args.extend(["--as", "nobody"]);
+        scenario.msctl(&args).code_is(FORBIDDEN).says(&["nobody"]);
+    }
+    assert_nothing_left(&scenario);
+}
+
+#[test]
+fn a_call_without_jaeger_still_prints_its_body() {
+    let scenario = Scenario::new("no-jaeger");
+    scenario.msctl(&["deploy", "service-b"]).ok();
+    scenario.msctl(&["call", "service-b"]).ok().prints("Hello, ServiceB!");
+    let traced = scenario.msctl(&["call", "service-b", "--trace"]);
+    assert!(traced.stdout.starts_with("Hello, ServiceB!"), "{traced}");
+    traced.says(&["aeger"]);
+    scenario.msctl(&["trace", "service-b"]).code_is(FAILED).says(&["aeger"]);
+}
+
+#[test]
+fn a_relay_image_that_cannot_be_pulled_fails_at_once_and_leaves_nothing() {
+    let scenario = Scenario::new("no-relay");
+    let run = scenario.msctl(&["call", "service-b", "--relay-image", NO_SUCH_IMAGE]);
+    assert!(run.took < Duration::from_secs(30), "{run}");
+    run.code_is(FAILED).says(&[NO_SUCH_IMAGE, "--relay-image"]);
+    eventually("no relay left", || {
+        let left = scenario.get(&["jobs,pods,networkpolicies"]);
+        match left["items"].as_array().map(Vec::len) {
+            Some(0) => Ok(()),
+            _ => Err(left.to_string()),
+        }
+    });
+}
+
+#[test]
+fn bodies_that_are_wrong_are_refused_by_the_side_that_can_tell() {
+    let scenario = Scenario::new("bodies");
+    scenario.msctl(&["deploy", "service-a"]).ok();
+    scenario.msctl(&["call", "service-a", "-d", r#"{"key":"value"}"#]).ok().prints("Hello, World!");
+    scenario.msctl(&["call", "service-a", "-d", "{\"key\":"]).code_is(USAGE).says(&["JSON", "line 1"]);
+    let large = Run::of(
+        &mut scenario.msctl_command(&["call", "service-a", "-d", "@-"]),
+        format!("\"{}\"", "x".repeat(100_000)).as_bytes(),
+    );
+    assert!(large.stdout.contains("\"status\":413"), "{large}");
+    large.code_is(CALLEE_FAILED);
+    let missing = scenario.msctl(&["call", "service-a/no-such-path"]);
+    assert!(missing.stdout.contains("\"status\":404"), "{missing}");
+    missing.code_is(CALLEE_FAILED);
+}
+
+#[test]
+fn ctrl_c_ends_every_wait_and_the_next_deploy_goes_on() {
+    let scenario = Scenario::new("ctrl-c");
+    // A deploy that waits for a pod that never gets ready; the Lease must be free again afterwards.
+    let deploy = ["deploy", "service-a", "--set", "probes.readiness.path=/no-such-path"];
+    interrupt(&scenario, &deploy, "a pod", || !scenario.pods("service-a").is_empty());
+    scenario.msctl(&["deploy", "service-a"]).ok();
+    // A scale that can't be satisfied.
+    scenario.kubectl(&["create", "quota", "no-more", "--hard=pods=3"]).ok();
+    let wanted = || scenario.get(&["deployment", "service-a"])["spec"]["replicas"] == 9;
+    interrupt(&scenario, &["scale", "service-a", "--replicas", "9"], "nine wanted", wanted);
+    // A relay that can't come up.
+    scenario.kubectl(&["delete", "quota", "no-more"]).ok();
+    scenario.kubectl(&["create", "quota", "no-jobs", "--hard=pods=0"]).ok();
+    let asked = || !scenario.get(&["jobs"])["items"].as_array().is_none_or(Vec::is_empty);
+    interrupt(&scenario, &["call", "service-a"], "a relay's job", asked);
+    eventually("no relay left", || {
+        let jobs = scenario.get(&["jobs"]);
+        if jobs["items"].as_array().is_some_and(Vec::is_empty) { Ok(()) } else { Err(jobs.to_string()) }
+    });
+}
+
+#[test]
+fn a_closed_pipe_on_stdout_ends_quietly() {
+    let scenario = Scenario::new("closed-pipe");
+    scenario.msctl(&["deploy", "service-b"]).ok();
+    for verb in [&["status", "-o", "json"][..], &["call", "service-b", "-i"]] {
+        let mut child =
+            scenario.msctl_command(verb).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("msctl");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("its end");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!said.contains("panicked") && !said.contains("roken pipe"), "{said}");
+    }
+}
+
+/// Starts msctl, waits until `started`, sends SIGINT, and expects a prompt end with 130.
+#[track_caller]
+fn interrupt(scenario: &Scenario, args: &[&str], what: &str, started: impl Fn() -> bool) {
+    let child = scenario.msctl_command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("msctl");
+    eventually(what, || if started() { Ok(()) } else { Err("not yet".to_owned()) });
+    let id = i32::try_from(child.id()).expect("a process id");
+    kill(Pid::from_raw(id), Signal::SIGINT).expect("a process to interrupt");
+    let sent = Instant::now();
+    let output = child.wait_with_output().expect("its end");
+    assert_eq!(output.status.code(), Some(INTERRUPTED), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(sent.elapsed() < Duration::from_secs(5), "took {:?} to end", sent.elapsed());
+}
+
+/// A kubeconfig file of a cluster that is not there.
+fn kubeconfig_to(server: &str) -> std::path::PathBuf {
+    let path = std::env::temp_dir().join(format!("msctl-e2e-{}.kubeconfig", std::process::id()));
+    let config = serde_json::json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "gone",
+        "clusters": [{"name": "gone", "cluster": {"server": server}}],
+        "users": [{"name": "gone", "user": {"token": "none"}}],
+        "contexts": [{"name": "gone", "context": {"cluster": "gone", "user": "gone"}}],
+    });
+    std::fs::write(&path, config.to_string()).expect("a file in the temporary folder");
+    path
+}
+
+#[track_caller]
+fn assert_nothing_left(scenario: &Scenario) {
+    let left = scenario.get(&[
+        "all,jobs,networkpolicies,poddisruptionbudgets,leases,secrets,configmaps",
+        "-l",
+        "app.kubernetes.io/managed-by=msctl",
+    ]);
+    assert_eq!(left["items"].as_array().map(Vec::len), Some(0), "{left}");
+}
