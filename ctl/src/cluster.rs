@@ -5,6 +5,7 @@ pub(crate) mod autoscaler;
 pub(crate) mod deployed;
 pub(crate) mod diagnose;
 pub(crate) mod failure;
+pub(crate) mod held;
 pub(crate) mod inventory;
 pub(crate) mod kinds;
 pub(crate) mod lock;
@@ -35,3 +36,5 @@ pub(crate) const NAME_LABEL: &str = "app.kubernetes.io/name";
 pub(crate) const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 /// Label that objects of our charts and of `msctl deploy` have, and others have not.
 pub(crate) const TRACK_LABEL: &str = "msctl.dev/track";
+/// Its value for a service's ordinary Deployment.
+pub(crate) const STABLE: &str = "stable";

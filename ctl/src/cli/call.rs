@@ -12,11 +12,13 @@ use super::duration;
 #[command(after_help = "Examples:
   msctl call service-a
   msctl call service-a/service-b --trace
-  msctl call service-a -d '{\"key\":\"value\"}' -H 'content-type: application/json'
+  msctl call service-a -d '{\"key\":\"value\"}'
+  msctl call service-a -d @- -H 'content-type: text/plain' < notes.txt
   msctl call -X DELETE orders.shop:8080/orders/7 -i
   msctl call service-a -d @body.json --output-file answer.txt
 
-Exit code 5 when the answer's status is 400 or above; the body is printed all the same.")]
+Exit code 5 when the answer's status is 400 or above; the body is printed all the same.
+Exit code 1 when --trace was asked for and the trace cannot be shown, though the call itself was answered.")]
 pub(crate) struct CallArgs {
     /// NAME[.NAMESPACE][:PORT][/PATH][?QUERY]; another host needs its scheme: http://HOST[:PORT][/PATH]
     #[arg(value_name = "TARGET")]
@@ -24,10 +26,10 @@ pub(crate) struct CallArgs {
     /// Method; GET by default, POST when there is a body
     #[arg(short = 'X', long = "request", value_name = "METHOD")]
     pub(crate) method: Option<String>,
-    /// Header; may be repeated
+    /// Header; may be repeated; `NAME:` alone leaves out one that is sent by default
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     pub(crate) headers: Vec<String>,
-    /// Body; @FILE reads a file, @- stdin; JSON is sent as application/json unless -H says otherwise
+    /// Body; @FILE reads a file, @- stdin. It is sent as application/json, and checked to be JSON, unless -H says otherwise
     #[arg(short = 'd', long = "data", value_name = "DATA", allow_hyphen_values = true)]
     pub(crate) data: Option<String>,
     /// Print the status line and headers before the body
@@ -39,18 +41,32 @@ pub(crate) struct CallArgs {
     /// Print the tree of hops after the body
     #[arg(long)]
     pub(crate) trace: bool,
+    /// How long --trace waits for spans to arrive: 500ms, 5s; what has arrived by then is shown
+    #[arg(long, default_value = "5s", value_name = "DURATION", value_parser = duration::parse_positive)]
+    pub(crate) trace_timeout: Duration,
+    /// How long the call may take, to the end of its body: 500ms, 30s, 1m; exit code 70 when it passes
+    #[arg(long, default_value = "30s", value_name = "DURATION", value_parser = duration::parse_positive)]
+    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) way: WayArgs,
+}
+
+/// How to get to services and to Jaeger.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Way")]
+pub(crate) struct WayArgs {
     /// Way to the service; relay from outside a cluster, direct inside one
     #[arg(long, value_enum, value_name = "WAY")]
     pub(crate) via: Option<Via>,
-    /// Image of the relay pod
-    #[arg(long, value_name = "IMAGE")]
+    /// Image of the relay pod; that of this msctl's version by default
+    #[arg(long, env = "MSCTL_RELAY_IMAGE", hide_env_values = true, value_name = "IMAGE")]
     pub(crate) relay_image: Option<String>,
-    /// Where Jaeger is
-    #[arg(long, default_value = "jaeger", value_name = "NAME[.NAMESPACE][:PORT]")]
-    pub(crate) jaeger: String,
-    /// How long the whole call may take: 500ms, 30s, 1m; exit code 70 when it passes
-    #[arg(long, default_value = "30s", value_name = "DURATION", value_parser = duration::parse_positive)]
-    pub(crate) timeout: Duration,
+    /// Where Jaeger is, and its query port; by default where the service sends its spans, else `jaeger` in its namespace
+    #[arg(long, env = "MSCTL_JAEGER", hide_env_values = true, value_name = "NAME[.NAMESPACE][:PORT]")]
+    pub(crate) jaeger: Option<String>,
+    /// Say on stderr which way was taken and how long each step took
+    #[arg(short = 'v', long)]
+    pub(crate) verbose: bool,
 }
 
 /// Ways from here to a service.

@@ -1,10 +1,108 @@
-//! `msctl call`.
+//! `msctl call`: one request through cluster DNS; the answer's body on stdout, byte for byte.
+
+mod dialer;
+mod exchange;
+pub(super) mod hops;
+mod request;
+mod root;
+mod route;
+mod sink;
+
+use http::StatusCode;
+use http_body_util::BodyExt as _;
+use reach::Connector;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::cli::{Globals, call::CallArgs};
+use crate::collector::Jaeger;
 use crate::error::{Error, ExitCode};
+use crate::interrupt::Interrupt;
 use crate::output::Printer;
+use crate::telemetry::{self, Sampling};
+use crate::way;
+use request::Outgoing;
+use root::Root;
+use route::Route;
+use sink::Sink;
 
 pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
-    let _ = (args, globals, printer);
-    Err(Error::new(ExitCode::Failed, "call is not built in yet"))
+    let outgoing = Outgoing::from_args(&args)?;
+    let asked_jaeger = args.way.jaeger.as_deref().map(super::jaeger_place).transpose()?;
+    let mut sink = Sink::open(args.output_file.as_deref(), printer)?;
+    let mut interrupt = Interrupt::listen()?;
+    let cancel = CancellationToken::new();
+    let asked = telemetry::start(if args.trace { Sampling::Always } else { Sampling::Environment })?;
+    let root = Root::start(&outgoing);
+
+    let what = format!("calling {}", args.target);
+    let call = async {
+        let route = Route { args: &args, globals, printer, asked_jaeger, asked, sampled: root.is_sampled() };
+        answer(&route, outgoing, &cancel, &mut sink).await
+    };
+    let outcome = way::bounded(&what, args.timeout, &mut interrupt, &cancel, root.run(call)).await;
+    let expected = root.end(outcome.as_ref().err());
+    let answered = outcome?;
+
+    if args.trace {
+        if sink.ends_within_line() {
+            printer.text("\n")?;
+        }
+        let shown = show_trace(expected, &args, answered.jaeger, answered.connector, printer);
+        interrupt.or("waiting for the trace", shown).await?;
+    }
+    Ok(if answered.status.as_u16() >= 400 { ExitCode::CalleeFailed } else { ExitCode::Done })
+}
+
+/// A call whose answer has been printed.
+struct Answered {
+    status: StatusCode,
+    jaeger: AbortOnDropHandle<Jaeger>,
+    connector: Connector,
+}
+
+/// Opens the way, sends the request, prints the answer as it comes.
+async fn answer(
+    route: &Route<'_>,
+    outgoing: Outgoing,
+    cancel: &CancellationToken,
+    sink: &mut Sink<'_>,
+) -> Result<Answered, Error> {
+    let mut open = route.open(&outgoing, cancel).await?;
+    let connector = open.way.connector.clone();
+    let response = exchange::send(&mut open, outgoing, route).await?;
+    let (head, mut body) = response.into_parts();
+    sink.begin()?;
+    if route.args.include {
+        sink.write(&sink::head(&head))?;
+    }
+    let mut received: u64 = 0;
+    while !sink.closed() {
+        let Some(frame) = open.way.aloud(body.frame()).await else { break };
+        let frame = frame.map_err(|cause| exchange::broken_off(&cause, received))?;
+        let Ok(data) = frame.into_data() else { continue };
+        received += data.len() as u64;
+        sink.write(&data)?;
+    }
+    if head.status.as_u16() >= 400 {
+        route.printer.note(&format!("{} answered {}", route.args.target, head.status));
+    }
+    Ok(Answered { status: head.status, jaeger: open.jaeger, connector })
+}
+
+/// Exports our own spans, then prints the tree.
+async fn show_trace(
+    expected: Option<hops::Expected>,
+    args: &CallArgs,
+    jaeger: AbortOnDropHandle<Jaeger>,
+    connector: Connector,
+    printer: &Printer,
+) -> Result<(), Error> {
+    let Some(expected) = expected else {
+        return Err(Error::new(ExitCode::Failed, "the call was answered, but it has no trace"));
+    };
+    let jaeger = jaeger.await.unwrap_or_else(|_| Jaeger::guess());
+    // What keeps our spans from being taken keeps the tree from being shown, and is said there.
+    let _ = telemetry::send(args.trace_timeout).await;
+    hops::print(expected, &jaeger, connector, args.trace_timeout, printer).await
 }

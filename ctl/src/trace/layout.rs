@@ -12,6 +12,18 @@ pub struct Screen {
     pub colour: bool,
 }
 
+impl Screen {
+    /// This process's stdout.
+    pub fn of_stdout(colour: bool) -> Self {
+        let width = terminal_size::terminal_size_of(std::io::stdout());
+        Self {
+            width: width.map(|(terminal_size::Width(cells), _)| usize::from(cells).max(NARROWEST)),
+            letters: Letters::from_env(|name| std::env::var(name).ok()),
+            colour,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Letters {
     Unicode,
@@ -96,6 +108,8 @@ pub(super) struct Columns {
 
 /// Columns stand this far apart.
 pub(super) const SPACE: usize = 2;
+/// A terminal that says it is narrower (some say 0) is not believed.
+const NARROWEST: usize = 20;
 const BAR_WITHOUT_TERMINAL: usize = 24;
 const BAR_MOST: usize = 40;
 const BAR_LEAST: usize = 8;

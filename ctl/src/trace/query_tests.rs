@@ -88,11 +88,13 @@ async fn nobody_at_the_address_is_said_with_the_address() {
 
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_an_error() {
-    use tokio::io::AsyncWriteExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
+        // Closed with the question unread, the connection would be reset before its answer is read.
+        assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"data\":").await.unwrap();
     });
     let api = QueryApi::new(HttpConnector::new(), address.to_string());

@@ -18,7 +18,7 @@ use super::{Kind, SpanId, TraceId};
 pub struct Report<'a> {
     pub trace_id: TraceId,
     /// RFC 3339, by the clock of the root's machine.
-    pub start: Option<Timestamp>,
+    pub start: Option<String>,
     pub duration_micros: u64,
     pub services: Vec<&'a str>,
     /// No span is known to be missing.
@@ -74,7 +74,7 @@ impl<'a> Report<'a> {
         });
         Self {
             trace_id: tree.id,
-            start: i64::try_from(start).ok().and_then(|us| Timestamp::from_microsecond(us).ok()),
+            start: timestamp(start),
             duration_micros: end - start,
             services: tree.services(),
             whole: gaps.is_empty(),
@@ -82,6 +82,12 @@ impl<'a> Report<'a> {
             spans: spans.collect(),
         }
     }
+}
+
+/// `None` for what is no time of this era.
+fn timestamp(micros: u64) -> Option<String> {
+    let micros = i64::try_from(micros).ok().filter(|&micros| micros > 0)?;
+    Timestamp::from_microsecond(micros).ok().map(|at| at.to_string())
 }
 
 impl<'a> SpanReport<'a> {

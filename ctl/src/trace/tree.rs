@@ -58,6 +58,11 @@ impl Tree {
         Self { id: trace.id, rows: spans.into_rows() }
     }
 
+    /// The tree of a trace of which nothing has arrived.
+    pub fn empty(id: TraceId) -> Self {
+        Self { id, rows: Vec::new() }
+    }
+
     pub fn spans(&self) -> impl Iterator<Item = &Placed> {
         self.rows.iter().filter_map(|row| match &row.entry {
             Entry::Span(placed) => Some(placed),

@@ -38,14 +38,7 @@ impl Problem {
 
     /// A problem of the kind `about:blank`: `status` (an HTTP status code) and its phrase as `title`.
     pub fn new(status: u16, title: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            kind: about_blank(),
-            title: title.into(),
-            status,
-            detail: None,
-            instance: None,
-            trace_id: None,
-        }
+        Self { kind: about_blank(), title: title.into(), status, detail: None, instance: None, trace_id: None }
     }
 
     /// The same problem, saying what went wrong this time.

@@ -98,7 +98,12 @@ impl ServeConfig {
                 "after that, how long requests in flight may still take",
             ),
             limits: Limits {
-                max_connections: positive(env, "MAX_CONNECTIONS", limits.max_connections, "connections at one time; beyond them 503"),
+                max_connections: positive(
+                    env,
+                    "MAX_CONNECTIONS",
+                    limits.max_connections,
+                    "connections at one time; beyond them 503",
+                ),
                 max_body: positive(env, "MAX_BODY", limits.max_body, "bytes in a request body; beyond them 413"),
                 head_timeout: lasting(env, "HEAD_TIMEOUT", limits.head_timeout, "for a request's head to arrive"),
                 body_timeout: lasting(env, "BODY_TIMEOUT", limits.body_timeout, "for a request's body to arrive"),
@@ -122,13 +127,8 @@ fn lasting(env: &mut Env<'_>, name: &'static str, default: Duration, about: &'st
 mod tests {
     use super::*;
 
-    const PROGRAM: Program = Program {
-        name: "service-t",
-        version: "0.0.0",
-        about: "a test",
-        port: 8000,
-        admin_port: 9000,
-    };
+    const PROGRAM: Program =
+        Program { name: "service-t", version: "0.0.0", about: "a test", port: 8000, admin_port: 9000 };
 
     #[test]
     fn the_defaults_run_on_a_laptop() {

@@ -1,6 +1,6 @@
 //! One connection, from accept to close.
 
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 
 use hyper::server::conn::http1;
@@ -60,7 +60,7 @@ impl Port {
             loop {
                 tokio::select! {
                     biased;
-                    ended = Pin::new(&mut connection) => break Some(ended),
+                    ended = &mut connection => break Some(ended),
                     // Polls the connection again: its idle deadline is nearer now.
                     () = &mut draining, if !drains => drains = true,
                     () = &mut cut, if drains => break None,

@@ -31,10 +31,7 @@ struct Inner {
 
 impl Drain {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Inner {
-            now: AtomicU8::new(Phase::Serving as u8),
-            changes: watch::Sender::new(Phase::Serving),
-        }))
+        Self(Arc::new(Inner { now: AtomicU8::new(Phase::Serving as u8), changes: watch::Sender::new(Phase::Serving) }))
     }
 
     /// Goes on to `phase`; never back.

@@ -24,8 +24,7 @@ use crate::intake::Intake;
 use crate::problem::Failure;
 use crate::wire::{Line, Refusal};
 
-/// What answers requests: the service's router, and the one for heads that were refused. Both carry the telemetry layer, so a
-/// refusal has its trace and is counted like any other answer.
+/// What answers requests: the service's router, and the one for heads that were refused, which has the same layers.
 #[derive(Clone, Debug)]
 pub(crate) struct Routers {
     app: Router,
@@ -33,12 +32,18 @@ pub(crate) struct Routers {
 }
 
 impl Routers {
-    pub(crate) fn new(app: Router, telemetry: &telemetry::Telemetry) -> Self {
+    /// With a trace and metrics for every request.
+    pub(crate) fn observed(app: Router, telemetry: &telemetry::Telemetry) -> Self {
         let layer = telemetry::server::layer(telemetry);
         Self {
             app: crate::problem::dress(app).layer(layer.clone()),
             refusing: Router::new().fallback(refuse).layer(layer),
         }
+    }
+
+    /// Without: for probes, which would drown what matters.
+    pub(crate) fn plain(app: Router) -> Self {
+        Self { app: crate::problem::dress(app), refusing: Router::new().fallback(refuse) }
     }
 }
 
@@ -79,11 +84,7 @@ impl hyper::service::Service<Request<Incoming>> for Exchange {
                 self.routers.refusing.clone()
             }
         };
-        Answering {
-            route: router.call(request),
-            busy: Some(busy),
-            drain: self.drain.clone(),
-        }
+        Answering { route: router.call(request), busy: Some(busy), drain: self.drain.clone() }
     }
 }
 

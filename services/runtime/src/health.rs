@@ -43,10 +43,7 @@ impl Health {
             state.conditions.push((what, false));
             state.conditions.len() - 1
         });
-        Condition {
-            health: self.clone(),
-            index,
-        }
+        Condition { health: self.clone(), index }
     }
 
     /// Readiness fails from here on.
@@ -60,11 +57,7 @@ impl Health {
                 return Readiness::Draining;
             }
             let waiting: Vec<_> = state.conditions.iter().filter(|(_, met)| !met).map(|(what, _)| *what).collect();
-            if waiting.is_empty() {
-                Readiness::Ready
-            } else {
-                Readiness::WaitingFor(waiting)
-            }
+            if waiting.is_empty() { Readiness::Ready } else { Readiness::WaitingFor(waiting) }
         })
     }
 

@@ -34,13 +34,7 @@ pub(crate) struct Intake {
 
 impl Intake {
     pub(crate) fn new(body: Incoming, max: usize, timeout: Duration) -> Self {
-        Self {
-            body,
-            max: max as u64,
-            seen: 0,
-            timeout,
-            deadline: None,
-        }
+        Self { body, max: max as u64, seen: 0, timeout, deadline: None }
     }
 
     fn within(&mut self, more: u64) -> Result<(), IntakeError> {

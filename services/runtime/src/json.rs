@@ -113,7 +113,9 @@ mod tests {
         ] {
             assert!(is_json(good), "{good}");
         }
-        for bad in ["", "json", "text/plain", "text/json", "application/jsonp", "application/json+xml", "application/x-ndjson"] {
+        for bad in
+            ["", "json", "text/plain", "text/json", "application/jsonp", "application/json+xml", "application/x-ndjson"]
+        {
             assert!(!is_json(bad), "{bad}");
         }
     }

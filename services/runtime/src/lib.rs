@@ -4,7 +4,7 @@
 //! A service's `main` is one call to [`launch`]. Tests take the parts: [`Server::bind`] on port 0, then [`Server::run`] with a
 //! [`Shutdown`] of their own.
 //!
-//! The traffic port speaks HTTP/1.1 only. What hyper leaves open is closed here: see [`wire`](self) in the source for heads that
+//! The traffic port speaks HTTP/1.1 only. What hyper leaves open is closed here: see `wire` in the source for heads that
 //! stay half open, contradictory framing and missing hosts, and [`Limits`] for every bound and its default.
 
 mod accept;
@@ -27,7 +27,7 @@ pub mod env;
 pub mod problem;
 
 pub use config::{Limits, ServeConfig};
-pub use health::{Condition, Health};
+pub use health::{Condition, Health, Readiness};
 pub use json::Json;
 pub use launch::{Program, launch};
 pub use listen::ListenError;

@@ -21,11 +21,7 @@ pub struct ListenError {
 
 /// Listens on `address`, which `variable` holds.
 pub(crate) fn listen(address: SocketAddr, variable: &'static str) -> Result<TcpListener, ListenError> {
-    open(address).map_err(|source| ListenError {
-        address,
-        variable,
-        source,
-    })
+    open(address).map_err(|source| ListenError { address, variable, source })
 }
 
 fn open(address: SocketAddr) -> io::Result<TcpListener> {

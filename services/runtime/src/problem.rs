@@ -77,9 +77,7 @@ impl IntoResponse for Failure {
         let mut response = Response::new(Body::from(self.json()));
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
-        response
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static(Problem::CONTENT_TYPE));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(Problem::CONTENT_TYPE));
         response
     }
 }

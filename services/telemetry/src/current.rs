@@ -49,11 +49,7 @@ pub struct Entered {
 impl Entered {
     pub(crate) fn new(telemetry: Telemetry) -> Self {
         let subscriber = tracing::dispatcher::set_default(telemetry.dispatch());
-        Self {
-            previous: ENTERED.replace(Some(telemetry)),
-            _subscriber: subscriber,
-            _not_send: PhantomData,
-        }
+        Self { previous: ENTERED.replace(Some(telemetry)), _subscriber: subscriber, _not_send: PhantomData }
     }
 }
 

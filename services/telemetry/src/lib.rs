@@ -15,6 +15,7 @@
 //! # Logs
 //! One line an event on stderr, with the trace and span it happened in.
 
+mod causes;
 pub mod client;
 mod current;
 mod export;

@@ -160,9 +160,8 @@ mod tests {
             true,
             TraceState::from_str("vendor=1,other=2").unwrap(),
         );
-        let context = Context::new()
-            .with_remote_span_context(parent.clone())
-            .with_baggage([KeyValue::new("tenant", "a b")]);
+        let context =
+            Context::new().with_remote_span_context(parent.clone()).with_baggage([KeyValue::new("tenant", "a b")]);
         let mut headers = HeaderMap::new();
 
         inject(&context, &mut headers);

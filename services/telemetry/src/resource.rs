@@ -10,18 +10,12 @@ use crate::{Identity, Settings};
 /// Later entries win: what we find out, who we are, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_SERVICE_NAME`.
 pub(crate) fn resource(identity: Identity, settings: &Settings) -> Resource {
     let host = host_name().map(|name| KeyValue::new(HOST_NAME, name));
-    let configured = settings
-        .resource
-        .iter()
-        .map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
-    let service_name = settings
-        .service_name
-        .iter()
-        .map(|name| KeyValue::new(SERVICE_NAME, name.clone()));
+    let configured = settings.resource.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
+    let service_name = settings.service_name.iter().map(|name| KeyValue::new(SERVICE_NAME, name.clone()));
     Resource::builder_empty()
-        .with_attributes(TelemetryResourceDetector.detect().iter().map(|(key, value)| {
-            KeyValue::new(key.clone(), value.clone())
-        }))
+        .with_attributes(
+            TelemetryResourceDetector.detect().iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())),
+        )
         .with_attributes(host)
         .with_attributes([
             KeyValue::new(PROCESS_PID, i64::from(std::process::id())),
@@ -51,18 +45,11 @@ mod tests {
 
     #[test]
     fn the_environment_overrides_who_we_are() {
-        let identity = Identity {
-            service_name: "service-a",
-            service_version: "0.1.0",
-        };
+        let identity = Identity { service_name: "service-a", service_version: "0.1.0" };
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         let settings = Settings {
             service_name: Some("renamed".to_owned()),
-            resource: vec![
-                pair("service.name", "ignored"),
-                pair("service.version", "9"),
-                pair("k8s.pod.name", "a-1"),
-            ],
+            resource: vec![pair("service.name", "ignored"), pair("service.version", "9"), pair("k8s.pod.name", "a-1")],
             ..Settings::default()
         };
 

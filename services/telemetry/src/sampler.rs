@@ -1,8 +1,8 @@
 //! Which requests become spans, decided before anything is built for them.
 
-use opentelemetry::trace::{Link, SamplingDecision, SamplingResult, SpanContext, SpanKind, TraceContextExt, TraceId, TraceState};
+use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::trace::ShouldSample;
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
 /// The share of traces to keep, from 0 (none) to 1 (all).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,9 +30,8 @@ impl Ratio {
     /// 63 bits, as a number, are below the ratio.
     fn keeps(self, trace_id: TraceId) -> bool {
         let bytes = trace_id.to_bytes();
-        let low = u64::from_be_bytes([
-            bytes[8], bytes[9], bytes[10], bytes[11], bytes[12], bytes[13], bytes[14], bytes[15],
-        ]);
+        let low =
+            u64::from_be_bytes([bytes[8], bytes[9], bytes[10], bytes[11], bytes[12], bytes[13], bytes[14], bytes[15]]);
         low >> 1 < self.0
     }
 }
@@ -113,11 +112,9 @@ mod tests {
         let none = Ratio::new(0.0).unwrap();
         let trace = TraceId::from(7);
 
-        for sampler in [
-            Sampler::ParentBasedAlwaysOn,
-            Sampler::ParentBasedAlwaysOff,
-            Sampler::ParentBasedTraceIdRatio(none),
-        ] {
+        for sampler in
+            [Sampler::ParentBasedAlwaysOn, Sampler::ParentBasedAlwaysOff, Sampler::ParentBasedTraceIdRatio(none)]
+        {
             assert!(sampler.samples(&caller(TraceFlags::SAMPLED), trace), "{sampler:?}");
             assert!(!sampler.samples(&caller(TraceFlags::NOT_SAMPLED), trace), "{sampler:?}");
         }

@@ -72,11 +72,7 @@ pub(crate) fn record_status(span: &SpanRef<'_>, status: StatusCode, is_error: bo
     }
 }
 
-pub(crate) fn record_error(
-    span: &SpanRef<'_>,
-    error_type: impl Into<Value>,
-    message: impl Into<Cow<'static, str>>,
-) {
+pub(crate) fn record_error(span: &SpanRef<'_>, error_type: impl Into<Value>, message: impl Into<Cow<'static, str>>) {
     span.set_attribute(KeyValue::new(ERROR_TYPE, error_type));
     span.set_status(Status::error(message));
 }

@@ -97,9 +97,8 @@ impl Telemetry {
     ) -> Result<Self, InitError> {
         let metrics = Metrics::new(identity);
         let endpoint = settings.endpoint.as_ref().filter(|_| settings.tracing);
-        let pipeline = endpoint
-            .map(|endpoint| Pipeline::start(identity, settings, endpoint, client, &metrics))
-            .transpose()?;
+        let pipeline =
+            endpoint.map(|endpoint| Pipeline::start(identity, settings, endpoint, client, &metrics)).transpose()?;
         let tracer = pipeline.as_ref().map(|pipeline| pipeline.tracer.clone());
         let spans = match &tracer {
             Some(tracer) => Spans::recorded(tracer.clone(), settings.sampler),
@@ -108,24 +107,13 @@ impl Telemetry {
         };
         let dispatch = logs::subscriber(&settings.logs, tracer)?;
         let (exporter, provider) = pipeline.map(|pipeline| (pipeline.exporter, pipeline.provider)).unzip();
-        Ok(Self(Arc::new(Inner {
-            spans,
-            exporter,
-            metrics,
-            dispatch,
-            _provider: provider,
-        })))
+        Ok(Self(Arc::new(Inner { spans, exporter, metrics, dispatch, _provider: provider })))
     }
 
     /// Makes this the telemetry of the process, and its subscriber that of `tracing`.
     pub fn install(self) -> Result<Self, InitError> {
-        tracing::dispatcher::set_global_default(self.0.dispatch.clone())
-            .map_err(|_| InitError::AlreadyInstalled)?;
-        if current::install(self.clone()) {
-            Ok(self)
-        } else {
-            Err(InitError::AlreadyInstalled)
-        }
+        tracing::dispatcher::set_global_default(self.0.dispatch.clone()).map_err(|_| InitError::AlreadyInstalled)?;
+        if current::install(self.clone()) { Ok(self) } else { Err(InitError::AlreadyInstalled) }
     }
 
     /// Makes this the telemetry of the current thread until the result is dropped. For tests.
@@ -177,9 +165,7 @@ impl Pipeline {
                 Arc::new(export::Transport::new())
             }
             None => {
-                return Err(InitError::Scheme {
-                    endpoint: endpoint.to_owned(),
-                });
+                return Err(InitError::Scheme { endpoint: endpoint.to_owned() });
             }
         };
         let resource = resource::resource(identity, settings);
@@ -190,10 +176,6 @@ impl Pipeline {
             .with_id_generator(Ids::default())
             .with_span_processor(processor)
             .build();
-        Ok(Self {
-            tracer: provider.tracer(SCOPE),
-            provider,
-            exporter,
-        })
+        Ok(Self { tracer: provider.tracer(SCOPE), provider, exporter })
     }
 }

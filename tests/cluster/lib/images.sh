@@ -14,8 +14,8 @@ own_images() {
 image_recipe() { echo "$HERE/images/$1.Containerfile"; }
 
 image_archive() {
-	local part=$1 key
-	key=$({ part_key "$part" && cat "$(image_recipe "$part")"; } | sha256sum | cut -c1-16)
+	local part=$1 name=$2 key
+	key=$({ echo "$name" && part_key "$part" && cat "$(image_recipe "$part")"; } | sha256sum | cut -c1-16)
 	echo "$CACHE/images/$part-$key.tar"
 }
 
@@ -23,7 +23,7 @@ images_ensure() {
 	local part name archive
 	mkdir -p "$CACHE/images"
 	while read -r part name; do
-		archive=$(image_archive "$part")
+		archive=$(image_archive "$part" "$name")
 		[[ -f $archive ]] && continue
 		with_heartbeat "image $name" "$CACHE/logs/image-$part.log" image_build "$part" "$name" "$archive"
 	done < <(own_images)
@@ -47,7 +47,7 @@ image_build_in() {
 images_load_own() {
 	local part name archives=()
 	while read -r part name; do
-		archives+=("$(image_archive "$part")")
+		archives+=("$(image_archive "$part" "$name")")
 	done < <(own_images)
 	images_load "${archives[@]}"
 }

@@ -17,6 +17,7 @@ cluster_up() {
 	certificates_ensure
 	nodes_up
 	control_plane_up
+	addons_apply
 	agents_up
 	addons_up
 	touch "$RUN/up"
@@ -48,33 +49,37 @@ control_plane_up() {
 }
 
 agents_up() {
-	local node
+	local node started=() now
+	now=$(date --utc +%Y-%m-%dT%H:%M:%SZ)
 	for node in "${NODES[@]}"; do
+		process_alive "$node.kubelet" || started+=("$node")
 		kubelet_start "$node"
 		kube_proxy_start "$node"
 	done
+	for node in "${started[@]}"; do wait_until 90 "$node to report" node_reported "$node" "$now"; done
+	kubectl_admin wait node --all --for=condition=Ready --timeout=90s >"$LOGS/nodes.log" 2>&1 || fail "the nodes are not Ready after 90 s" "logs: $LOGS"
+	say "both nodes are Ready"
 }
 
-addons_up() {
-	local started
-	started=$(date --utc +%Y-%m-%dT%H:%M:%S)
+# Before the nodes are there, so that their first pods wait for them and not the other way round.
+addons_apply() {
 	wait_until 60 "kube-system" kubectl_admin get namespace kube-system
 	kubectl_admin apply --server-side --force-conflicts --filename "$HERE/manifests" >"$LOGS/addons.log" 2>&1 ||
 		fail "applying the add-ons failed" "log: $LOGS/addons.log"
-	wait_until 90 "both nodes to report" nodes_reported "$started"
-	kubectl_admin wait node --all --for=condition=Ready --timeout=90s >>"$LOGS/addons.log" 2>&1 || fail "the nodes are not Ready after 90 s" "logs: $LOGS"
-	say "both nodes are Ready"
+}
+
+addons_up() {
 	kubectl_admin --namespace kube-system rollout status deployment/coredns --timeout=120s >>"$LOGS/addons.log" 2>&1 ||
 		fail "CoreDNS is not ready after 120 s" "see: $0 exec -- kubectl -n kube-system describe pods"
 	wait_until 60 "CoreDNS to answer behind its service" dns_answers
 	wait_until 60 "the default service account" kubectl_admin get serviceaccount default
 }
 
-# A node that is Ready may be so from before a crash; one that renewed its lease is there now.
-nodes_reported() {
-	local renewed
-	renewed=$(kubectl_admin --namespace kube-node-lease get lease "${NODES[@]}" --output 'jsonpath={range .items[*]}{.spec.renewTime}{"\n"}{end}') &&
-		(($(awk -v since="$1" '$1 > since' <<<"$renewed" | wc -l) == ${#NODES[@]}))
+# A node that is Ready may be so from before a crash; one whose kubelet has reported since it was started is there now.
+node_reported() {
+	local reported
+	reported=$(kubectl_admin get node "$1" --output 'jsonpath={.status.conditions[?(@.type=="Ready")].lastHeartbeatTime}') &&
+		[[ ! $reported < $2 ]]
 }
 
 # What was made before the machine started, or by other scripts, is not worth repairing once its nodes are gone.

@@ -4,31 +4,31 @@
 
 /// A Kubernetes quantity that is not negative
 /// (<https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>).
-pub const QUANTITY: &str = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$";
+pub(crate) const QUANTITY: &str = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$";
 /// A count in quotes or a percentage.
-pub const PERCENT: &str = r"^[0-9]{1,4}%$";
+pub(crate) const PERCENT: &str = r"^[0-9]{1,4}%$";
 /// The value of a label (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/>).
-pub const LABEL_VALUE: &str = r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$";
+pub(crate) const LABEL_VALUE: &str = r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$";
 /// A DNS subdomain (RFC 1123).
-pub const SUBDOMAIN: &str = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$";
+pub(crate) const SUBDOMAIN: &str = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$";
 /// A path that starts with a slash.
-pub const ABSOLUTE_PATH: &str = r"^/[^\s]*$";
+pub(crate) const ABSOLUTE_PATH: &str = r"^/[^\s]*$";
 /// The name of an environment variable.
-pub const ENV_NAME: &str = r"^[A-Za-z_][A-Za-z0-9_.-]*$";
+pub(crate) const ENV_NAME: &str = r"^[A-Za-z_][A-Za-z0-9_.-]*$";
 /// The name of a port (RFC 6335, lower case).
-pub const PORT_NAME: &str = r"^[a-z0-9-]{1,15}$";
+pub(crate) const PORT_NAME: &str = r"^[a-z0-9-]{1,15}$";
 /// Nothing, or an http or https URL.
-pub const HTTP_URL_OR_EMPTY: &str = r"^(https?://[^\s/]+(/[^\s]*)?)?$";
+pub(crate) const HTTP_URL_OR_EMPTY: &str = r"^(https?://[^\s/]+(/[^\s]*)?)?$";
 /// The key of an OpenTelemetry resource attribute.
-pub const ATTRIBUTE_KEY: &str = r"^[A-Za-z0-9._/-]+$";
+pub(crate) const ATTRIBUTE_KEY: &str = r"^[A-Za-z0-9._/-]+$";
 /// The value of an OpenTelemetry resource attribute, which needs no percent-encoding.
-pub const ATTRIBUTE_VALUE: &str = r"^[A-Za-z0-9._/:-]*$";
+pub(crate) const ATTRIBUTE_VALUE: &str = r"^[A-Za-z0-9._/:-]*$";
 /// A tag (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md>).
-pub const IMAGE_TAG: &str = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$";
+pub(crate) const IMAGE_TAG: &str = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$";
 /// A digest.
-pub const IMAGE_DIGEST: &str = r"^sha256:[0-9a-f]{64}$";
+pub(crate) const IMAGE_DIGEST: &str = r"^sha256:[0-9a-f]{64}$";
 /// An address range.
-pub const CIDR: &str = r"^[0-9A-Fa-f:.]+/[0-9]{1,3}$";
+pub(crate) const CIDR: &str = r"^[0-9A-Fa-f:.]+/[0-9]{1,3}$";
 
 /// A named format.
 #[derive(Debug)]

@@ -52,6 +52,13 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
+/// The parser's options: comments carry no values.
+fn options() -> Options {
+    let mut options = Options::default();
+    options.set_emit_comments(false);
+    options
+}
+
 /// Builds values from the parser's events.
 struct Composer<'a> {
     parser: Parser<'a, StrInput<'a>>,
@@ -68,9 +75,7 @@ enum Key {
 
 impl<'a> Composer<'a> {
     fn new(text: &'a str, source_name: &'a str) -> Self {
-        let mut options = Options::default();
-        options.set_emit_comments(false);
-        let parser = Parser::new_from_str_with_options(text, options);
+        let parser = Parser::new_from_str_with_options(text, options());
         Self { parser, source_name, anchors: HashMap::new(), nodes: 0 }
     }
 

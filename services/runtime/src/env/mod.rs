@@ -40,11 +40,7 @@ pub struct EnvError(pub Vec<Mistake>);
 
 impl<'a> Env<'a> {
     pub fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self {
-            lookup,
-            read: Vec::new(),
-            mistakes: Vec::new(),
-        }
+        Self { lookup, read: Vec::new(), mistakes: Vec::new() }
     }
 
     /// The variable's value, or `default`; a value that can't be used is remembered for [`Env::finish`].
@@ -61,22 +57,14 @@ impl<'a> Env<'a> {
         allowed: &str,
         valid: impl Fn(&T) -> bool,
     ) -> T {
-        self.read.push(Variable {
-            name,
-            default: default.text(),
-            about,
-        });
+        self.read.push(Variable { name, default: default.text(), about });
         let Some(text) = (self.lookup)(name).filter(|text| !text.is_empty()) else {
             return default;
         };
         if let Some(value) = T::parse(&text).filter(valid) {
             return value;
         }
-        self.mistakes.push(Mistake {
-            name: name.to_owned(),
-            value: text,
-            allowed: allowed.to_owned(),
-        });
+        self.mistakes.push(Mistake { name: name.to_owned(), value: text, allowed: allowed.to_owned() });
         default
     }
 
@@ -87,20 +75,13 @@ impl<'a> Env<'a> {
 
     /// `value` when every variable was good.
     pub fn finish<T>(self, value: T) -> Result<T, EnvError> {
-        if self.mistakes.is_empty() {
-            Ok(value)
-        } else {
-            Err(EnvError(self.mistakes))
-        }
+        if self.mistakes.is_empty() { Ok(value) } else { Err(EnvError(self.mistakes)) }
     }
 }
 
 impl fmt::Debug for Env<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Env")
-            .field("read", &self.read)
-            .field("mistakes", &self.mistakes)
-            .finish_non_exhaustive()
+        f.debug_struct("Env").field("read", &self.read).field("mistakes", &self.mistakes).finish_non_exhaustive()
     }
 }
 

@@ -45,11 +45,7 @@ pub(crate) struct Malformed;
 
 impl Chunks {
     pub(crate) fn new() -> Self {
-        Self {
-            at: At::SizeStart,
-            size: 0,
-            extra: 0,
-        }
+        Self { at: At::SizeStart, size: 0, extra: 0 }
     }
 
     pub(crate) fn advance(&mut self, bytes: &[u8]) -> Result<Progress, Malformed> {

@@ -74,6 +74,8 @@ pub(crate) struct Guard {
     heads: u32,
     /// When the wait for the next thing (a head's rest, or a request) began.
     waiting: Option<Instant>,
+    /// The wait was begun anew when the drain began.
+    drains: bool,
     read_clock: Clock,
     /// When the client stopped taking our answer.
     unread: Option<Instant>,
@@ -92,6 +94,7 @@ impl Guard {
             ready: (Vec::new(), 0),
             heads: 0,
             waiting: None,
+            drains: false,
             read_clock: Clock::default(),
             unread: None,
             write_clock: Clock::default(),
@@ -174,6 +177,10 @@ impl Guard {
             self.waiting = None;
             return Poll::Pending;
         } else if self.drain.reached(Phase::Draining) {
+            // However long it has been idle: its next request may be on its way just now.
+            if !std::mem::replace(&mut self.drains, true) {
+                self.waiting = None;
+            }
             self.limits.drain_idle
         } else if self.heads == 0 {
             self.limits.head_timeout
@@ -191,9 +198,9 @@ impl Guard {
     /// Ready with an error when the client has left the answer unread for too long.
     fn poll_unread(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let since = *self.unread.get_or_insert_with(Instant::now);
-        self.write_clock.poll(cx, since + self.limits.write_timeout).map(|()| {
-            io::Error::new(io::ErrorKind::TimedOut, "the client does not read its answer")
-        })
+        self.write_clock
+            .poll(cx, since + self.limits.write_timeout)
+            .map(|()| io::Error::new(io::ErrorKind::TimedOut, "the client does not read its answer"))
     }
 
     fn written(&mut self, cx: &mut Context<'_>, wrote: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -258,7 +265,14 @@ impl AsyncWrite for Guard {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
+        let this = self.get_mut();
+        ready!(Pin::new(&mut this.socket).poll_flush(cx))?;
+        // hyper does not read again after an answer until the socket has something: the idle clock starts here. When it fires,
+        // the connection is polled, and read.
+        if this.held.is_empty() && this.poll_deadline(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

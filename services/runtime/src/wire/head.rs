@@ -101,9 +101,8 @@ fn framing(headers: &[httparse::Header<'_>], http_11: bool) -> Result<Framing, R
                 }
             }
             17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
-                if coding.replace(header.value).is_some() {
-                    return Err(Refusal::Coding);
-                }
+                let earlier = coding.replace(header.value);
+                earlier.map_or(Ok(()), |_| Err(Refusal::Coding))?;
             }
             _ => {}
         }
@@ -126,9 +125,7 @@ fn framing(headers: &[httparse::Header<'_>], http_11: bool) -> Result<Framing, R
 /// Whether a target is a path that needs no parser to be known as good: what nearly every request has.
 fn is_plain_path(target: &str) -> bool {
     target.starts_with('/')
-        && target
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~?=&%+,:;@!$'()*".contains(&byte))
+        && target.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~?=&%+,:;@!$'()*".contains(&byte))
 }
 
 /// A Content-Length: digits only, as hyper reads it. The largest two values mean other things to hyper.
@@ -142,12 +139,8 @@ fn number(value: &[u8]) -> Option<u64> {
 
 /// Counted rather than searched for: both counts are plain loops that the compiler turns into SIMD.
 fn has_bare_line_feed(head: &[u8]) -> bool {
-    let feeds = head.iter().filter(|byte| **byte == b'\n').count();
-    let pairs = head
-        .iter()
-        .zip(&head[1.min(head.len())..])
-        .filter(|(a, b)| **a == b'\r' && **b == b'\n')
-        .count();
+    let feeds: usize = head.iter().map(|byte| usize::from(*byte == b'\n')).sum();
+    let pairs: usize = head.iter().zip(head.iter().skip(1)).map(|(a, b)| usize::from(*a == b'\r' && *b == b'\n')).sum();
     feeds != pairs
 }
 
@@ -167,10 +160,7 @@ mod tests {
     #[test]
     fn the_framing_of_the_body_is_found() {
         assert_eq!(judged("GET / HTTP/1.1\r\nhost: a\r\n\r\n"), Ok(Some(Framing::Empty)));
-        assert_eq!(
-            judged("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 15\r\n\r\n"),
-            Ok(Some(Framing::Length(15)))
-        );
+        assert_eq!(judged("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 15\r\n\r\n"), Ok(Some(Framing::Length(15))));
         assert_eq!(
             judged("POST / HTTP/1.1\r\nHOST: a\r\ntransfer-encoding: Chunked\r\n\r\n"),
             Ok(Some(Framing::Chunked))
@@ -228,9 +218,6 @@ mod tests {
 
     #[test]
     fn http_1_0_may_leave_the_host_out_but_not_use_transfer_codings() {
-        assert_eq!(
-            judged("POST / HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n"),
-            Err(Refusal::Coding)
-        );
+        assert_eq!(judged("POST / HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n"), Err(Refusal::Coding));
     }
 }

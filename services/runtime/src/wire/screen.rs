@@ -56,11 +56,7 @@ impl Screen {
 
     /// Judges `bytes`, which follow those that were passed before.
     pub(crate) fn admit(&mut self, bytes: &[u8]) -> Verdict {
-        let mut verdict = Verdict {
-            pass: 0,
-            heads: 0,
-            refusal: None,
-        };
+        let mut verdict = Verdict { pass: 0, heads: 0, refusal: None };
         while verdict.pass < bytes.len() {
             let rest = &bytes[verdict.pass..];
             match &mut self.at {

@@ -13,11 +13,7 @@ impl Settings {
     /// An empty variable counts as unset. The first value that can't be used is the error: unlike the specification,
     /// which would go on without it, a service that can't do what it was told does not start.
     pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
-        let env = Env(|name: &str| {
-            lookup(name)
-                .map(|value| value.trim().to_owned())
-                .filter(|value| !value.is_empty())
-        });
+        let env = Env(|name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()));
         Ok(Self {
             tracing: !env.read("OTEL_SDK_DISABLED", boolean)?.unwrap_or(false),
             endpoint: env.endpoint()?,
@@ -74,23 +70,20 @@ impl<L: Fn(&str) -> Option<String>> Env<L> {
         }
         match self.read("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", url)? {
             Some(full) => Ok(Some(full)),
-            None => Ok(self
-                .read("OTEL_EXPORTER_OTLP_ENDPOINT", url)?
-                .map(|base| traces_endpoint(&base))),
+            None => Ok(self.read("OTEL_EXPORTER_OTLP_ENDPOINT", url)?.map(|base| traces_endpoint(&base))),
         }
     }
 
     fn headers(&self) -> Result<Vec<(String, String)>, SettingError> {
-        let headers = self.either("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS", |name, value| {
-            let headers = pairs(name, value)?;
-            let valid = headers.iter().all(|(key, text)| {
-                HeaderName::from_bytes(key.as_bytes()).is_ok() && HeaderValue::from_str(text).is_ok()
-            });
-            // The value itself stays out of the message: headers carry credentials.
-            valid
-                .then_some(headers)
-                .ok_or_else(|| invalid(name, "(not shown)", "HTTP headers as name=value pairs"))
-        })?;
+        let headers =
+            self.either("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS", |name, value| {
+                let headers = pairs(name, value)?;
+                let valid = headers.iter().all(|(key, text)| {
+                    HeaderName::from_bytes(key.as_bytes()).is_ok() && HeaderValue::from_str(text).is_ok()
+                });
+                // The value itself stays out of the message: headers carry credentials.
+                valid.then_some(headers).ok_or_else(|| invalid(name, "(not shown)", "HTTP headers as name=value pairs"))
+            })?;
         Ok(headers.unwrap_or_default())
     }
 
@@ -131,21 +124,13 @@ impl<L: Fn(&str) -> Option<String>> Env<L> {
         let spans = |name, value: &str| whole(name, value, 1..=1_000_000, "spans");
         let max_queue_size = self.read("OTEL_BSP_MAX_QUEUE_SIZE", spans)?.unwrap_or(default.max_queue_size);
         let max_export_batch_size = self
-            .read("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", |name, value| {
-                whole(name, value, 1..=max_queue_size, "spans")
-            })?
+            .read("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", |name, value| whole(name, value, 1..=max_queue_size, "spans"))?
             .unwrap_or(default.max_export_batch_size.min(max_queue_size));
         let schedule_delay = self.read("OTEL_BSP_SCHEDULE_DELAY", milliseconds)?.unwrap_or(default.schedule_delay);
         let of_batch = self.read("OTEL_BSP_EXPORT_TIMEOUT", milliseconds)?;
-        let of_otlp =
-            self.either("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT", milliseconds)?;
+        let of_otlp = self.either("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT", milliseconds)?;
         let export_timeout = of_batch.into_iter().chain(of_otlp).min().unwrap_or(default.export_timeout);
-        Ok(Batch {
-            max_queue_size,
-            max_export_batch_size,
-            schedule_delay,
-            export_timeout,
-        })
+        Ok(Batch { max_queue_size, max_export_batch_size, schedule_delay, export_timeout })
     }
 
     fn logs(&self) -> Result<Logs, SettingError> {
@@ -172,11 +157,7 @@ impl<L: Fn(&str) -> Option<String>> Env<L> {
 }
 
 fn one_of(name: &'static str, value: &str, allowed: &[&str]) -> Result<(), SettingError> {
-    if allowed.contains(&value) {
-        Ok(())
-    } else {
-        Err(invalid(name, value, allowed.join(", ")))
-    }
+    if allowed.contains(&value) { Ok(()) } else { Err(invalid(name, value, allowed.join(", "))) }
 }
 
 fn url(name: &'static str, value: &str) -> Result<String, SettingError> {
@@ -195,11 +176,7 @@ mod tests {
     use super::*;
 
     fn settings(vars: &[(&str, &str)]) -> Result<Settings, SettingError> {
-        Settings::from_env(|name| {
-            vars.iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
-        })
+        Settings::from_env(|name| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
     }
 
     #[test]
@@ -229,10 +206,7 @@ mod tests {
     #[test]
     fn an_empty_endpoint_and_the_exporter_none_export_nothing() {
         assert_eq!(settings(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "")]).unwrap().endpoint, None);
-        let none = settings(&[
-            ("OTEL_TRACES_EXPORTER", "none"),
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://jaeger:4318"),
-        ]);
+        let none = settings(&[("OTEL_TRACES_EXPORTER", "none"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://jaeger:4318")]);
         assert_eq!(none.unwrap().endpoint, None);
     }
 
@@ -272,10 +246,7 @@ mod tests {
     fn resource_attributes_are_pairs_with_percent_encoding() {
         let read = settings(&[("OTEL_RESOURCE_ATTRIBUTES", "k8s.pod.name=a-1, team=caf%C3%A9,empty=")]).unwrap();
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-        assert_eq!(
-            read.resource,
-            [pair("k8s.pod.name", "a-1"), pair("team", "café"), pair("empty", "")]
-        );
+        assert_eq!(read.resource, [pair("k8s.pod.name", "a-1"), pair("team", "café"), pair("empty", "")]);
     }
 
     #[test]
@@ -303,11 +274,7 @@ mod tests {
 
     #[test]
     fn a_bad_ratio_is_refused_under_the_argument_s_name() {
-        let error = settings(&[
-            ("OTEL_TRACES_SAMPLER", "traceidratio"),
-            ("OTEL_TRACES_SAMPLER_ARG", "2"),
-        ])
-        .unwrap_err();
+        let error = settings(&[("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "2")]).unwrap_err();
         assert_eq!(error.name, "OTEL_TRACES_SAMPLER_ARG");
     }
 

@@ -84,10 +84,7 @@ pub struct Logs {
 impl Logs {
     /// No log lines at all: for a program with a printer of its own.
     pub fn off() -> Self {
-        Self {
-            format: LogFormat::Off,
-            filter: "off".to_owned(),
-        }
+        Self { format: LogFormat::Off, filter: "off".to_owned() }
     }
 }
 

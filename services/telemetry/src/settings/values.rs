@@ -8,11 +8,7 @@ use std::time::Duration;
 use super::SettingError;
 
 pub(super) fn invalid(name: &'static str, value: &str, allowed: impl Display) -> SettingError {
-    SettingError {
-        name,
-        value: value.to_owned(),
-        allowed: allowed.to_string(),
-    }
+    SettingError { name, value: value.to_owned(), allowed: allowed.to_string() }
 }
 
 /// As the specification has it: `true` in any case is true, everything else false; ours refuses what is neither.
@@ -26,23 +22,14 @@ pub(super) fn boolean(name: &'static str, value: &str) -> Result<bool, SettingEr
     }
 }
 
-pub(super) fn whole<N>(
-    name: &'static str,
-    value: &str,
-    range: RangeInclusive<N>,
-    unit: &str,
-) -> Result<N, SettingError>
+pub(super) fn whole<N>(name: &'static str, value: &str, range: RangeInclusive<N>, unit: &str) -> Result<N, SettingError>
 where
     N: FromStr + PartialOrd + Display,
 {
-    value
-        .parse()
-        .ok()
-        .filter(|number| range.contains(number))
-        .ok_or_else(|| {
-            let (low, high) = (range.start(), range.end());
-            invalid(name, value, format_args!("a whole number of {unit} from {low} to {high}"))
-        })
+    value.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
+        let (low, high) = (range.start(), range.end());
+        invalid(name, value, format_args!("a whole number of {unit} from {low} to {high}"))
+    })
 }
 
 /// OpenTelemetry's durations are whole milliseconds without a unit.
@@ -63,11 +50,7 @@ pub(super) fn pairs(name: &'static str, value: &str) -> Result<Vec<(String, Stri
                 .filter(|(key, _)| !key.is_empty())
                 .and_then(|(key, text)| Some((percent_decoded(key)?, percent_decoded(text)?)))
                 .ok_or_else(|| {
-                    invalid(
-                        name,
-                        value,
-                        "key=value pairs with commas between them, percent-encoded where needed",
-                    )
+                    invalid(name, value, "key=value pairs with commas between them, percent-encoded where needed")
                 })
         })
         .collect()

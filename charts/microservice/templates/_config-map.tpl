@@ -1,0 +1,39 @@
+{{/* What the service is told by environment variables, as JSON; the user's own win. */}}
+{{- define "microservice.config" -}}
+{{- $data := dict "LISTEN_ADDR" (printf "0.0.0.0:%d" (int .Values.service.port)) }}
+{{- with .Values.admin.port }}
+{{- $_ := set $data "ADMIN_ADDR" (printf "0.0.0.0:%d" (int .)) }}
+{{- end }}
+{{- if eq .Values.drain.by "service" }}
+{{- $_ := set $data "DRAIN_DELAY" (printf "%ds" (int64 .Values.drain.delaySeconds)) }}
+{{- $_ := set $data "DRAIN_TIMEOUT" (printf "%ds" (int64 .Values.drain.timeoutSeconds)) }}
+{{- end }}
+{{- $_ := set $data "OTEL_SERVICE_NAME" (include "microservice.name" .) }}
+{{- with .Values.telemetry.endpoint }}
+{{- $_ := set $data "OTEL_EXPORTER_OTLP_ENDPOINT" . }}
+{{- end }}
+{{- range $name, $value := .Values.env }}
+{{- $_ := set $data $name $value }}
+{{- end }}
+{{- toJson $data }}
+{{- end }}
+
+{{- define "microservice.configMap" -}}
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  {{- include "microservice.metadata" . | nindent 2 }}
+data:
+  {{- range $name, $value := include "microservice.config" . | fromJson }}
+  {{ $name }}: {{ $value | quote }}
+  {{- end }}
+{{- end }}
+
+{{/* sha256 over the raw keys and values, each ended by a NUL; toJson would escape some characters. */}}
+{{- define "microservice.configChecksum" -}}
+{{- $raw := "" }}
+{{- range $name, $value := include "microservice.config" . | fromJson }}
+{{- $raw = printf "%s%s\x00%s\x00" $raw $name $value }}
+{{- end }}
+{{- sha256sum $raw }}
+{{- end }}

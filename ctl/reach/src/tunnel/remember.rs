@@ -1,0 +1,91 @@
+//! The pod's name, from one run to the next. Losing it costs a list, nothing more: every error is ignored.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::objects::short_hash;
+
+/// `$XDG_CACHE_HOME/msctl`, else `~/.cache/msctl`.
+pub(super) fn default_dir() -> Option<PathBuf> {
+    let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    cache.or_else(|| Some(env::home_dir()?.join(".cache"))).map(|cache| cache.join("msctl"))
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Memory {
+    file: Option<PathBuf>,
+}
+
+impl Memory {
+    /// One file for each relay that the user has on some API server.
+    pub(super) fn new(dir: Option<&Path>, server: &str, namespace: &str, job: &str) -> Self {
+        let name = short_hash(&[server, namespace, job]);
+        Self { file: dir.map(|dir| dir.join("relays").join(name)) }
+    }
+
+    pub(super) fn recall(&self) -> Option<String> {
+        let pod = fs::read_to_string(self.file.as_ref()?).ok()?;
+        // It becomes part of a URL's path: nothing but a pod's name will do.
+        let valid = !pod.is_empty()
+            && pod.len() <= 253
+            && pod.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'));
+        valid.then_some(pod)
+    }
+
+    pub(super) fn keep(&self, pod: &str) {
+        let Some(file) = &self.file else { return };
+        if self.recall().as_deref() == Some(pod) {
+            return;
+        }
+        let Some(dir) = file.parent() else { return };
+        let fresh = file.with_extension(std::process::id().to_string());
+        let written = fs::create_dir_all(dir).and_then(|()| fs::write(&fresh, pod)).and_then(|()| fs::rename(&fresh, file));
+        if let Err(error) = written {
+            tracing::debug!(%error, file = %file.display(), "cannot remember the relay's pod");
+        }
+    }
+
+    pub(super) fn forget(&self) {
+        if let Some(file) = &self.file {
+            let _ = fs::remove_file(file);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_kept_replaced_and_forgotten() {
+        let dir = env::temp_dir().join(format!("reach-memory-{}", std::process::id()));
+        let memory = Memory::new(Some(&dir), "https://one", "demo", "msctl-relay-1");
+        assert_eq!(memory.recall(), None);
+        memory.keep("msctl-relay-1-abcde");
+        memory.keep("msctl-relay-1-fghij");
+        assert_eq!(memory.recall().as_deref(), Some("msctl-relay-1-fghij"));
+        assert_eq!(Memory::new(Some(&dir), "https://two", "demo", "msctl-relay-1").recall(), None);
+        memory.forget();
+        assert_eq!(memory.recall(), None);
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_holds_no_name_is_ignored() {
+        let dir = env::temp_dir().join(format!("reach-memory-bad-{}", std::process::id()));
+        let memory = Memory::new(Some(&dir), "https://one", "demo", "job");
+        for bad in ["", "../../secrets/x", "a b", "x\n"] {
+            memory.keep(bad);
+            assert_eq!(memory.recall(), None, "{bad}");
+        }
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn without_a_directory_nothing_is_remembered() {
+        let memory = Memory::new(None, "https://one", "demo", "job");
+        memory.keep("pod");
+        assert_eq!(memory.recall(), None);
+    }
+}

@@ -1,0 +1,193 @@
+//! Server-side apply of a plan: concurrent where the order does not matter, conflicts named with their owner.
+
+use std::collections::BTreeMap;
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::core::Status;
+use reach::Cluster;
+use serde_json::{Value, json};
+
+use super::kinds::{Reference, Stage};
+use super::ownership::Replicas;
+use super::plan::{Action, Live, Plan, Step, outcome};
+use super::{FIELD_MANAGER, REPLICAS_MANAGER, failure, session};
+use crate::error::{Error, ExitCode};
+
+/// Requests in flight at once. Each takes a connection (HTTP/1.1), whose TLS handshake costs more than waiting for a
+/// free one would.
+const CONCURRENCY: usize = 4;
+
+/// Who decides when somebody else owns a field that we set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Conflicts {
+    /// Stop, and say who.
+    Refuse,
+    /// Take the field over.
+    Force,
+}
+
+/// Whether it happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Persist,
+    DryRun,
+}
+
+/// How to apply.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mode {
+    pub(crate) conflicts: Conflicts,
+    pub(crate) effect: Effect,
+}
+
+/// An object that was applied.
+#[derive(Debug, Clone)]
+pub(crate) struct Applied {
+    pub(crate) reference: Reference,
+    pub(crate) action: Action,
+    pub(crate) object: DynamicObject,
+}
+
+/// Reads those of the wanted objects that exist.
+pub(crate) async fn read(cluster: &Cluster, wanted: &[(Reference, Value)]) -> Result<Live, Error> {
+    let found: Vec<(Reference, Option<DynamicObject>)> = stream::iter(wanted)
+        .map(|(reference, _)| async move {
+            let api = reference.api(&cluster.client, &cluster.namespace);
+            match api.get_opt(&reference.name).await {
+                Ok(found) => Ok((reference.clone(), found)),
+                Err(cause) => Err(failure::explain(cluster, &format!("read {reference}"), cause)),
+            }
+        })
+        .buffer_unordered(CONCURRENCY)
+        .try_collect()
+        .await?;
+    let mut live = BTreeMap::new();
+    for (reference, found) in found {
+        match found {
+            // On its way out: applying to it would change what is about to vanish.
+            Some(object) if object.metadata.deletion_timestamp.is_some() => gone(cluster, &reference, &object).await?,
+            Some(object) => drop(live.insert(reference, object)),
+            None => {}
+        }
+    }
+    Ok(live)
+}
+
+async fn gone(cluster: &Cluster, reference: &Reference, object: &DynamicObject) -> Result<(), Error> {
+    let api = reference.api(&cluster.client, &cluster.namespace);
+    let uid = object.metadata.uid.clone().unwrap_or_default();
+    let deleted = kube::runtime::conditions::is_deleted(&uid);
+    kube::runtime::wait::await_condition(api, &reference.name, deleted).await.map(drop).map_err(|cause| {
+        Error::new(ExitCode::Failed, format!("cannot wait until the old {reference} is gone")).why(cause.to_string())
+    })
+}
+
+/// Applies every step of the plan. `done` hears of each object as it is applied, so that a failure half-way leaves
+/// a true inventory.
+pub(crate) async fn apply(
+    cluster: &Cluster,
+    plan: &Plan,
+    mode: Mode,
+    done: impl Fn(&Applied),
+) -> Result<Vec<Applied>, Error> {
+    let mut applied = Vec::new();
+    for stage in [Stage::Before, Stage::Workload] {
+        let mut results = stream::iter(plan.stage(stage))
+            .map(|step| apply_step(cluster, step, mode))
+            .buffer_unordered(CONCURRENCY);
+        let mut failed = None;
+        // To the end also after a failure: what is in flight may exist already.
+        while let Some(result) = results.next().await {
+            match result {
+                Ok(object) => {
+                    done(&object);
+                    applied.push(object);
+                }
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error);
+        }
+    }
+    applied.sort_by_key(|object| object.reference.rank());
+    Ok(applied)
+}
+
+async fn apply_step(cluster: &Cluster, step: &Step, mode: Mode) -> Result<Applied, Error> {
+    let mut changed = false;
+    let mut manifest = step.manifest.clone();
+    if let Replicas::Before(count) = step.replicas {
+        changed = step.live.as_ref().is_some_and(|live| live.data.pointer("/spec/replicas") != Some(&json!(count)));
+        match mode.effect {
+            Effect::Persist => hold_replicas(cluster, &step.reference, count).await?,
+            // A dry run can't build one apply upon another: here ours keeps the value that the other one would hold.
+            Effect::DryRun if !changed => manifest["spec"]["replicas"] = json!(count),
+            Effect::DryRun => {}
+        }
+    }
+    let mut params = PatchParams::apply(FIELD_MANAGER);
+    params.force = mode.conflicts == Conflicts::Force;
+    params.dry_run = mode.effect == Effect::DryRun;
+    let api = step.reference.api(&cluster.client, &cluster.namespace);
+    let object = api
+        .patch(&step.reference.name, &params, &Patch::Apply(&manifest))
+        .await
+        .map_err(|cause| refused(cluster, &step.reference, cause))?;
+    if let Replicas::After(count) = step.replicas
+        && mode.effect == Effect::Persist
+    {
+        hold_replicas(cluster, &step.reference, count).await?;
+    }
+    let action = match outcome(step.live.as_ref(), &object) {
+        Action::Unchanged if changed => Action::Configured,
+        action => action,
+    };
+    Ok(Applied { reference: step.reference.clone(), action, object })
+}
+
+/// Sets `spec.replicas`, as the field manager that holds nothing else. Forced: whoever asks last, owns.
+async fn hold_replicas(cluster: &Cluster, reference: &Reference, count: i32) -> Result<(), Error> {
+    let manifest = json!({
+        "apiVersion": reference.api_version, "kind": reference.kind,
+        "metadata": { "name": reference.name }, "spec": { "replicas": count },
+    });
+    let api = reference.api(&cluster.client, &cluster.namespace);
+    api.patch(&reference.name, &PatchParams::apply(REPLICAS_MANAGER).force(), &Patch::Apply(manifest))
+        .await
+        .map(drop)
+        .map_err(|cause| failure::explain(cluster, &format!("set the replicas of {reference}"), cause))
+}
+
+/// A conflict names each field and its owner; anything else is explained as everywhere.
+fn refused(cluster: &Cluster, reference: &Reference, cause: kube::Error) -> Error {
+    let conflicts = match &cause {
+        kube::Error::Api(status) if status.is_conflict() => conflicts(status),
+        _ => Vec::new(),
+    };
+    if conflicts.is_empty() {
+        return failure::explain(cluster, &format!("apply {reference}"), cause);
+    }
+    let helm = conflicts.iter().any(|(manager, _)| manager == "helm");
+    let error = Error::new(ExitCode::Failed, format!("cannot apply {reference}")).place(session::place(cluster));
+    let error = conflicts
+        .iter()
+        .fold(error, |error, (manager, field)| error.why(format!("{field} is owned by {manager}")));
+    let error = error.next("--force-conflicts takes these fields over; or leave them out of the values");
+    if helm { error.next("a Helm release made it: `helm upgrade` changes it, `helm uninstall` removes it") } else { error }
+}
+
+/// (manager, field) of every conflict.
+fn conflicts(status: &Status) -> Vec<(String, String)> {
+    let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
+    causes
+        .iter()
+        .filter(|cause| cause.reason == "FieldManagerConflict")
+        .map(|cause| {
+            // conflict with "kubectl" with subresource "scale" using apps/v1
+            let manager = cause.message.split('"').nth(1).unwrap_or(&cause.message);
+            (manager.to_owned(), cause.field.trim_start_matches('.').to_owned())
+        })
+        .collect()
+}

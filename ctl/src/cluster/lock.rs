@@ -1,0 +1,342 @@
+//! A Lease per service keeps two deploys of it apart. It expires, so a killed client is no obstacle for long; it
+//! holds the service's inventory, so taking it costs no request more than reading that.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use kube::api::{
+    Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions, WatchEvent, WatchParams,
+};
+use reach::Cluster;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use super::inventory::{self, Inventory};
+use super::{FIELD_MANAGER, MANAGED_BY, MANAGED_BY_LABEL, NAME_LABEL, failure, session};
+use crate::error::{Error, ExitCode};
+
+/// A holder that has not renewed for this long is taken for dead.
+const DURATION: Duration = Duration::from_secs(15);
+/// A holder that lives renews three times before that.
+const RENEWAL: Duration = Duration::from_secs(5);
+/// More rounds than any honest race takes.
+const ATTEMPTS: usize = 8;
+
+/// The name of a service's Lease.
+pub(crate) fn lease_name(service: &str) -> String {
+    format!("msctl-{service}")
+}
+
+/// Held until `release`; dropped without it, it expires.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    api: Api<Lease>,
+    service: String,
+    holder: String,
+    version: Arc<Mutex<String>>,
+    renewal: JoinHandle<()>,
+    taken: tokio::sync::watch::Receiver<bool>,
+}
+
+/// Why a Lease could not be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LockError {
+    #[error("{holder} is changing {service} right now")]
+    Held { service: String, holder: String, renewed: Option<Timestamp> },
+    #[error("others keep taking the Lease of {service} first")]
+    Contended { service: String },
+    #[error("cannot take the Lease of {service}: {cause}")]
+    Api { service: String, cause: kube::Error },
+}
+
+impl LockError {
+    pub(crate) fn explain(self, cluster: &Cluster) -> Error {
+        match self {
+            Self::Api { service, cause } => {
+                failure::explain(cluster, &format!("take the Lease {}", lease_name(&service)), cause)
+            }
+            Self::Held { ref service, renewed, .. } => {
+                let error = Error::new(ExitCode::Failed, format!("cannot change {service}"))
+                    .why(self.to_string())
+                    .place(format!("Lease {}, {}", lease_name(service), session::place(cluster)))
+                    .next("run it again when that is done; it is taken over 15 s after a holder's last sign of life");
+                match renewed {
+                    Some(renewed) => error.why(format!("its last sign of life was at {renewed:.0}")),
+                    None => error,
+                }
+            }
+            Self::Contended { ref service } => Error::new(ExitCode::Failed, format!("cannot change {service}"))
+                .why(self.to_string())
+                .next("run it again"),
+        }
+    }
+}
+
+/// What an attempt to take the Lease came to.
+enum Attempt {
+    Got(Box<Lease>, Inventory),
+    Busy(Box<Lease>),
+    Again,
+}
+
+impl Lock {
+    /// Takes the Lease of `service`, and notes in it that the objects of `wanted` may exist from now on. Returns
+    /// what was there before. A dead holder is waited out (`waiting` is told who it is); a living one is an error.
+    pub(crate) async fn acquire(
+        cluster: &Cluster,
+        service: &str,
+        wanted: &Inventory,
+        waiting: impl Fn(String),
+    ) -> Result<(Self, Inventory), LockError> {
+        let api: Api<Lease> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+        let holder = identity(&cluster.user);
+        let failed = |cause| LockError::Api { service: service.to_owned(), cause };
+        for _ in 0..ATTEMPTS {
+            match attempt(&api, service, &holder, wanted).await.map_err(failed)? {
+                Attempt::Got(lease, before) => return Ok((Self::held(api, service, holder, &lease), before)),
+                Attempt::Busy(lease) => {
+                    let spec = lease.spec.clone().unwrap_or_default();
+                    let holder = shown(spec.holder_identity.as_deref().unwrap_or_default());
+                    waiting(format!("{service}: waiting for {holder}, who was changing it and may be gone"));
+                    if is_alive(&api, &lease).await {
+                        let renewed = spec.renew_time.map(|time| time.0);
+                        return Err(LockError::Held { service: service.to_owned(), holder, renewed });
+                    }
+                }
+                Attempt::Again => {}
+            }
+        }
+        Err(LockError::Contended { service: service.to_owned() })
+    }
+
+    fn held(api: Api<Lease>, service: &str, holder: String, lease: &Lease) -> Self {
+        let version = Arc::new(Mutex::new(lease.metadata.resource_version.clone().unwrap_or_default()));
+        let (lost, taken) = tokio::sync::watch::channel(false);
+        let renewal = tokio::spawn(renew(api.clone(), lease_name(service), Arc::clone(&version), lost));
+        Self { api, service: service.to_owned(), holder, version, renewal, taken }
+    }
+
+    /// Resolves when somebody else has taken the Lease, because we could not renew it in time.
+    pub(crate) async fn lost(&self) -> Error {
+        let mut taken = self.taken.clone();
+        if taken.wait_for(|taken| *taken).await.is_err() {
+            // The renewal ended otherwise: it was released.
+            std::future::pending::<()>().await;
+        }
+        Error::new(ExitCode::Failed, format!("lost the Lease of {}", self.service))
+            .why("it could not be renewed for 15 s, and another msctl has taken it over")
+            .next(format!("msctl status {}", self.service))
+    }
+
+    pub(crate) fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// Gives it back, with what exists now. With nothing left, the Lease goes too.
+    pub(crate) async fn release(self, inventory: &Inventory) -> Result<(), kube::Error> {
+        self.renewal.abort();
+        let name = lease_name(&self.service);
+        let mut version = self.version.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for _ in 0..ATTEMPTS {
+            match self.give_back(&name, &version, inventory).await {
+                Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
+                // Our own renewal may have been on its way.
+                Err(kube::Error::Api(status)) if status.is_conflict() => match self.api.get_opt(&name).await? {
+                    Some(lease) if holder_of(&lease) == Some(&self.holder) => {
+                        version = lease.metadata.resource_version.unwrap_or_default();
+                    }
+                    _ => return Ok(()),
+                },
+                outcome => return outcome,
+            }
+        }
+        Ok(())
+    }
+
+    async fn give_back(&self, name: &str, version: &str, inventory: &Inventory) -> Result<(), kube::Error> {
+        if inventory.is_empty() {
+            let preconditions = Preconditions { resource_version: Some(version.to_owned()), uid: None };
+            let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+            return self.api.delete(name, &params).await.map(drop);
+        }
+        let spec = json!({ "holderIdentity": null, "acquireTime": null, "renewTime": null });
+        patch(&self.api, name, version, &spec, Some(inventory)).await.map(drop)
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.renewal.abort();
+    }
+}
+
+async fn attempt(
+    api: &Api<Lease>,
+    service: &str,
+    holder: &str,
+    wanted: &Inventory,
+) -> Result<Attempt, kube::Error> {
+    let name = lease_name(service);
+    let now = Timestamp::now();
+    let result = match api.get_opt(&name).await? {
+        None => {
+            let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+            let lease = fresh(service, holder, wanted, now);
+            api.create(&params, &lease).await.map(|lease| (lease, Inventory::default()))
+        }
+        Some(lease) if is_free(&lease, now) => {
+            let before = Inventory::read(lease.metadata.annotations.as_ref().unwrap_or(&BTreeMap::new()));
+            let spec = lease.spec.unwrap_or_default();
+            let spec = json!({
+                "holderIdentity": holder,
+                "leaseDurationSeconds": DURATION.as_secs(),
+                "acquireTime": MicroTime(now),
+                "renewTime": MicroTime(now),
+                "leaseTransitions": spec.lease_transitions.unwrap_or_default().saturating_add(1),
+            });
+            let version = lease.metadata.resource_version.unwrap_or_default();
+            patch(api, &name, &version, &spec, Some(&before.union(wanted))).await.map(|lease| (lease, before))
+        }
+        Some(lease) => return Ok(Attempt::Busy(Box::new(lease))),
+    };
+    match result {
+        Ok((lease, before)) => Ok(Attempt::Got(Box::new(lease), before)),
+        // Somebody was quicker.
+        Err(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists() => Ok(Attempt::Again),
+        // Deleted between our read and our write; a missing namespace stays an error.
+        Err(kube::Error::Api(status)) if status.is_not_found() && failure::missing_namespace(&status).is_none() => {
+            Ok(Attempt::Again)
+        }
+        Err(cause) => Err(cause),
+    }
+}
+
+fn fresh(service: &str, holder: &str, wanted: &Inventory, now: Timestamp) -> Lease {
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    Lease {
+        metadata: ObjectMeta {
+            name: Some(lease_name(service)),
+            labels: Some(BTreeMap::from([pair(NAME_LABEL, service), pair(MANAGED_BY_LABEL, MANAGED_BY)])),
+            annotations: Some(BTreeMap::from([pair(inventory::ANNOTATION, &wanted.write())])),
+            ..ObjectMeta::default()
+        },
+        spec: Some(LeaseSpec {
+            holder_identity: Some(holder.to_owned()),
+            lease_duration_seconds: i32::try_from(DURATION.as_secs()).ok(),
+            acquire_time: Some(MicroTime(now)),
+            renew_time: Some(MicroTime(now)),
+            lease_transitions: Some(0),
+            ..LeaseSpec::default()
+        }),
+    }
+}
+
+/// Writes only if nobody wrote since `version`: a merge patch, so that fields newer than our types survive.
+async fn patch(
+    api: &Api<Lease>,
+    name: &str,
+    version: &str,
+    spec: &Value,
+    inventory: Option<&Inventory>,
+) -> Result<Lease, kube::Error> {
+    let mut metadata = json!({ "resourceVersion": version });
+    if let Some(inventory) = inventory {
+        metadata["annotations"] = json!({ inventory::ANNOTATION: inventory.write() });
+    }
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    api.patch(name, &params, &Patch::Merge(json!({ "metadata": metadata, "spec": spec }))).await
+}
+
+/// Nobody holds it, or its holder has not renewed in time by our clock. A clock that runs fast takes a Lease too
+/// early; its holder notices at its next renewal and stops.
+fn is_free(lease: &Lease, now: Timestamp) -> bool {
+    let Some(spec) = &lease.spec else { return true };
+    if holder_of(lease).is_none() {
+        return true;
+    }
+    let duration = u64::try_from(spec.lease_duration_seconds.unwrap_or_default()).unwrap_or_default();
+    spec.renew_time.as_ref().is_none_or(|renewed| renewed.0 + Duration::from_secs(duration) <= now)
+}
+
+fn holder_of(lease: &Lease) -> Option<&String> {
+    lease.spec.as_ref()?.holder_identity.as_ref().filter(|holder| !holder.is_empty())
+}
+
+/// Watches a held Lease until its holder renews it (true), gives it back, or lets it expire (false).
+async fn is_alive(api: &Api<Lease>, lease: &Lease) -> bool {
+    let Some(spec) = &lease.spec else { return false };
+    let expires = spec.renew_time.as_ref().map_or(Timestamp::UNIX_EPOCH, |renewed| renewed.0 + DURATION);
+    let left = Duration::try_from(expires.duration_since(Timestamp::now())).unwrap_or_default().min(DURATION);
+    let watched = tokio::time::timeout(left + Duration::from_millis(50), async {
+        let name = lease.metadata.name.clone().unwrap_or_default();
+        let version = lease.metadata.resource_version.clone().unwrap_or_default();
+        let params = WatchParams::default().fields(&format!("metadata.name={name}"));
+        let Ok(changes) = api.watch(&params, &version).await else { return std::future::pending().await };
+        let mut changes = std::pin::pin!(changes);
+        while let Some(Ok(change)) = changes.next().await {
+            match change {
+                WatchEvent::Modified(now) | WatchEvent::Added(now) => {
+                    return holder_of(&now) == holder_of(lease);
+                }
+                WatchEvent::Deleted(_) => return false,
+                WatchEvent::Bookmark(_) => {}
+                WatchEvent::Error(_) => break,
+            }
+        }
+        std::future::pending().await
+    });
+    watched.await.unwrap_or(false)
+}
+
+async fn renew(
+    api: Api<Lease>,
+    name: String,
+    version: Arc<Mutex<String>>,
+    lost: tokio::sync::watch::Sender<bool>,
+) {
+    loop {
+        tokio::time::sleep(RENEWAL).await;
+        let known = version.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let spec = json!({ "renewTime": MicroTime(Timestamp::now()) });
+        match patch(&api, &name, &known, &spec, None).await {
+            Ok(lease) => {
+                let renewed = lease.metadata.resource_version.unwrap_or_default();
+                *version.lock().unwrap_or_else(PoisonError::into_inner) = renewed;
+            }
+            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => {
+                let _ = lost.send(true);
+                return;
+            }
+            // The server may be back before the Lease expires.
+            Err(_) => {}
+        }
+    }
+}
+
+/// Who we are, in words for the one who meets our Lease: `alice@laptop/4711/9f3a…`; the last part tells two of the
+/// same process id apart.
+fn identity(user: &str) -> String {
+    let user = std::env::var("USER").unwrap_or_else(|_| user.to_owned());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .or_else(|_| std::fs::read_to_string("/etc/hostname"))
+        .unwrap_or_else(|_| "localhost".to_owned());
+    let nonce = Timestamp::now().as_nanosecond() & 0xffff_ffff;
+    format!("{user}@{}/{}/{nonce:x}", host.trim(), std::process::id())
+}
+
+/// `alice@laptop/4711/9f3a` as a person reads it.
+fn shown(identity: &str) -> String {
+    let mut parts = identity.rsplitn(3, '/');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(_), Some(pid), Some(who)) => format!("{who} (process {pid})"),
+        _ => identity.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! Whose a field is. Pure: reads `metadata.managedFields`.
+//!
+//! Replicas belong to whoever set them last. An apply that omits a field which its manager alone owns resets it, so
+//! a second manager takes `spec.replicas` over, and later applies of the first one omit it.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::DynamicObject;
+use serde_json::Value;
+
+use super::FIELD_MANAGER;
+use super::kinds::Reference;
+
+/// What is done about the replicas of a Deployment, beside the apply that omits or holds them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replicas {
+    /// They are somebody's already, or nobody sets them.
+    Keep,
+    /// The apply omits them; `msctl-replicas` sets this many first.
+    Before(i32),
+    /// The apply creates the Deployment with this many; `msctl-replicas` takes them over then.
+    After(i32),
+}
+
+/// Fields that others set for good reason, and which an apply therefore leaves alone once they did.
+const YIELDED: &[(&str, &str)] = &[
+    ("Deployment", "replicas"),
+    ("HorizontalPodAutoscaler", "minReplicas"),
+    ("HorizontalPodAutoscaler", "maxReplicas"),
+];
+
+/// Whether a person asked, in this very command, for the replicas (or the autoscaler's bounds) of the manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    No,
+    Yes,
+}
+
+/// Takes out of `manifest` what is not ours to set, and says how the replicas are handled.
+pub(crate) fn settle(reference: &Reference, manifest: &mut Value, live: Option<&DynamicObject>, asked: Asked) -> Replicas {
+    let wanted = integer(manifest.pointer("/spec/replicas"));
+    let Some(live) = live else {
+        return match wanted {
+            Some(wanted) if reference.is_deployment() => Replicas::After(wanted),
+            _ => Replicas::Keep,
+        };
+    };
+    for (_, field) in YIELDED.iter().filter(|(kind, _)| *kind == reference.kind) {
+        let others = owners(&live.metadata, field).any(|manager| manager != FIELD_MANAGER);
+        // A Deployment's replicas always leave the apply: `msctl-replicas` sets them when they were asked for.
+        if reference.is_deployment() || (others && asked == Asked::No) {
+            if let Some(spec) = manifest.get_mut("spec").and_then(Value::as_object_mut) {
+                spec.shift_remove(*field);
+            }
+        }
+    }
+    if !reference.is_deployment() {
+        return Replicas::Keep;
+    }
+    let current = integer(live.data.pointer("/spec/replicas"));
+    let only_ours = owners(&live.metadata, "replicas").all(|manager| manager == FIELD_MANAGER);
+    match (asked, wanted, current) {
+        (Asked::Yes, Some(wanted), current) if current != Some(wanted) || only_ours => Replicas::Before(wanted),
+        (_, _, Some(current)) if only_ours => Replicas::Before(current),
+        _ => Replicas::Keep,
+    }
+}
+
+/// Managers of `spec.FIELD`.
+fn owners<'a>(metadata: &'a ObjectMeta, field: &str) -> impl Iterator<Item = &'a str> {
+    let key = format!("f:{field}");
+    metadata.managed_fields.iter().flatten().filter_map(move |entry| {
+        let fields = &entry.fields_v1.as_ref()?.0;
+        fields.get("f:spec")?.get(&key)?;
+        entry.manager.as_deref()
+    })
+}
+
+fn integer(value: Option<&Value>) -> Option<i32> {
+    value.and_then(Value::as_i64).and_then(|number| i32::try_from(number).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn deployment() -> Reference {
+        Reference::new("apps/v1", "Deployment", "a")
+    }
+
+    fn live(replicas: i32, managers: &[&str]) -> DynamicObject {
+        let entries: Vec<Value> = managers
+            .iter()
+            .map(|manager| {
+                json!({ "manager": manager, "operation": "Apply", "fieldsType": "FieldsV1",
+                        "fieldsV1": { "f:spec": { "f:replicas": {}, "f:maxReplicas": {} } } })
+            })
+            .collect();
+        serde_json::from_value(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": { "name": "a", "managedFields": entries },
+            "spec": { "replicas": replicas },
+        }))
+        .unwrap()
+    }
+
+    fn manifest() -> Value {
+        json!({ "spec": { "replicas": 2, "template": {} } })
+    }
+
+    #[test]
+    fn the_first_apply_sets_replicas_and_hands_them_over() {
+        let mut wanted = manifest();
+        assert_eq!(settle(&deployment(), &mut wanted, None, Asked::No), Replicas::After(2));
+        assert_eq!(wanted, manifest());
+    }
+
+    #[test]
+    fn a_later_apply_omits_replicas_that_somebody_else_set() {
+        for managers in [&["msctl-replicas"][..], &["msctl", "kubectl"], &["kube-controller-manager"]] {
+            let mut wanted = manifest();
+            let moved = settle(&deployment(), &mut wanted, Some(&live(7, managers)), Asked::No);
+            assert_eq!(moved, Replicas::Keep, "{managers:?}");
+            assert_eq!(wanted.pointer("/spec/replicas"), None);
+        }
+    }
+
+    #[test]
+    fn after_a_killed_first_deploy_the_live_value_is_taken_over_before_it_is_omitted() {
+        let mut wanted = manifest();
+        let moved = settle(&deployment(), &mut wanted, Some(&live(5, &["msctl"])), Asked::No);
+        assert_eq!(moved, Replicas::Before(5));
+        assert_eq!(wanted.pointer("/spec/replicas"), None);
+    }
+
+    #[test]
+    fn replicas_that_are_asked_for_are_set_whoever_owns_them() {
+        let mut wanted = manifest();
+        let moved = settle(&deployment(), &mut wanted, Some(&live(7, &["kubectl"])), Asked::Yes);
+        assert_eq!(moved, Replicas::Before(2));
+    }
+
+    #[test]
+    fn turning_an_autoscaler_on_does_not_drop_to_one_replica() {
+        let mut wanted = json!({ "spec": { "template": {} } });
+        let moved = settle(&deployment(), &mut wanted, Some(&live(6, &["msctl"])), Asked::No);
+        assert_eq!(moved, Replicas::Before(6));
+    }
+
+    #[test]
+    fn bounds_of_an_autoscaler_that_scale_has_set_stay() {
+        let reference = Reference::new("autoscaling/v2", "HorizontalPodAutoscaler", "a");
+        let mut wanted = json!({ "spec": { "minReplicas": 1, "maxReplicas": 4 } });
+        settle(&reference, &mut wanted, Some(&live(0, &["msctl-replicas"])), Asked::No);
+        assert_eq!(wanted, json!({ "spec": { "minReplicas": 1 } }));
+    }
+}

@@ -1,0 +1,154 @@
+//! How far a service is from what is wanted of it. Pure.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt as _;
+
+use super::diagnose::{self, Cause};
+use super::seen::Seen;
+use super::{STABLE, TRACK_LABEL};
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// The template of this generation (or a newer one) runs in as many pods as the Deployment wants, all available,
+    /// and no other pod is left.
+    Rollout { generation: i64 },
+    /// This many pods are ready, and no pod beyond them is left, ending ones included.
+    Replicas { count: i32 },
+    /// Ready, with as many pods as an autoscaler between these bounds wants.
+    Between { min: i32, max: i32 },
+    /// The Deployment and its pods are gone.
+    Gone,
+}
+
+/// Where a service stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Progress {
+    pub(crate) done: bool,
+    pub(crate) ready: i32,
+    pub(crate) wanted: i32,
+    /// What its pods are doing, or what is wrong with them; for the live line.
+    pub(crate) doing: Vec<String>,
+    pub(crate) causes: Vec<Cause>,
+}
+
+/// Pods described in one line; more are counted.
+const SHOWN: usize = 3;
+
+/// Judges from one consistent snapshot: a status counts only when its controller has seen the spec beside it.
+pub(crate) fn of(service: &str, goal: Goal, seen: &Seen) -> Progress {
+    if goal == Goal::Gone {
+        return leaving(service, seen);
+    }
+    let Some(deployment) = seen.deployments.get(service) else {
+        let doing = vec!["waiting for its Deployment".to_owned()];
+        return Progress { done: false, ready: 0, wanted: 0, doing, causes: Vec::new() };
+    };
+    let counts = Counts::of(deployment);
+    let generation = deployment.metadata.generation.unwrap_or_default();
+    let settled = counts.is_settled() && counts.observed >= generation;
+    let done = settled
+        && match goal {
+            Goal::Rollout { generation } => counts.observed >= generation,
+            Goal::Replicas { count } => counts.wanted == count && leftovers(service, count, seen) == 0,
+            Goal::Between { min, max } => (min..=max).contains(&counts.wanted),
+            Goal::Gone => false,
+        };
+    // The template that was asked for may not have come through the watch yet.
+    let asked = if let Goal::Rollout { generation } = goal { generation } else { 0 };
+    let current = counts.observed >= generation.max(asked);
+    let causes = if done || !current { Vec::new() } else { diagnose::of_rollout(deployment, seen) };
+    let doing = if done { Vec::new() } else { doing(service, deployment, seen, &causes, current) };
+    Progress { done, ready: counts.ready, wanted: counts.wanted, doing, causes }
+}
+
+/// A service that is being deleted.
+fn leaving(service: &str, seen: &Seen) -> Progress {
+    let pods = pods(service, seen).count();
+    let deployment = seen.deployments.get(service).is_some();
+    let known = seen.deployments.is_complete() && seen.pods.is_complete();
+    let doing = match pods {
+        0 if deployment => "waiting until its Deployment is gone".to_owned(),
+        0 => "looking".to_owned(),
+        1 => "1 pod is ending".to_owned(),
+        count => format!("{count} pods are ending"),
+    };
+    let done = known && pods == 0 && !deployment;
+    Progress { done, ready: 0, wanted: 0, doing: vec![doing], causes: Vec::new() }
+}
+
+/// The pods of a service's Deployment: those that its selector takes.
+fn pods<'a>(service: &'a str, seen: &'a Seen) -> impl Iterator<Item = &'a Pod> {
+    seen.pods.of(service).filter(|pod| pod.labels().get(TRACK_LABEL).is_some_and(|track| track == STABLE))
+}
+
+/// The numbers of a Deployment that decide.
+#[derive(Debug, Clone, Copy)]
+struct Counts {
+    wanted: i32,
+    observed: i64,
+    total: i32,
+    updated: i32,
+    ready: i32,
+    available: i32,
+}
+
+impl Counts {
+    fn of(deployment: &Deployment) -> Self {
+        let status = deployment.status.as_ref();
+        let count = |field: fn(&k8s_openapi::api::apps::v1::DeploymentStatus) -> Option<i32>| {
+            status.and_then(field).unwrap_or_default()
+        };
+        Self {
+            wanted: deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
+            observed: status.and_then(|status| status.observed_generation).unwrap_or_default(),
+            total: count(|status| status.replicas),
+            updated: count(|status| status.updated_replicas),
+            ready: count(|status| status.ready_replicas),
+            available: count(|status| status.available_replicas),
+        }
+    }
+
+    /// Every pod is of the newest template and available, and there are as many as wanted.
+    fn is_settled(self) -> bool {
+        [self.total, self.updated, self.ready, self.available].iter().all(|&count| count == self.wanted)
+    }
+}
+
+/// Pods beyond those that are wanted: on their way out.
+fn leftovers(service: &str, count: i32, seen: &Seen) -> usize {
+    pods(service, seen).count().saturating_sub(usize::try_from(count).unwrap_or_default())
+}
+
+fn doing(service: &str, deployment: &Deployment, seen: &Seen, causes: &[Cause], current: bool) -> Vec<String> {
+    if !current {
+        return vec!["waiting for the Deployment controller".to_owned()];
+    }
+    let mut lines: Vec<String> = causes.iter().map(|cause| format!("{}: {}", cause.subject, cause.text)).collect();
+    let troubled = |name: &str| causes.iter().any(|cause| cause.subject == name);
+    for pod in seen.newest_pods(deployment) {
+        let name = pod.name_any();
+        if !troubled(&name)
+            && let Some(activity) = diagnose::activity(pod)
+        {
+            lines.push(format!("{name}: {activity}"));
+        }
+    }
+    let ending = pods(service, seen).filter(|pod| pod.metadata.deletion_timestamp.is_some()).count();
+    let more = lines.len().saturating_sub(SHOWN);
+    lines.truncate(SHOWN);
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    if ending > 0 {
+        lines.push(format!("{ending} old pod{} ending", if ending == 1 { "" } else { "s" }));
+    }
+    if lines.is_empty() {
+        lines.push("waiting for its pods".to_owned());
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests;

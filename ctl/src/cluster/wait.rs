@@ -1,0 +1,193 @@
+//! Waiting for services to be what was asked for: driven by watches alone, with the reason live on stderr, and an
+//! early end when it can't succeed.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use reach::Cluster;
+
+use super::diagnose::{Cause, Kind, Patience};
+use super::progress::{self, Goal, Progress};
+use super::watch::Watch;
+use super::{logs, session};
+use crate::error::{Error, ExitCode};
+use crate::output::Printer;
+
+/// A rollout that goes well is over before this; one that takes longer is worth the watch on warnings.
+const WARNINGS_AFTER: Duration = Duration::from_secs(2);
+const FRAME: Duration = Duration::from_millis(120);
+const FRAMES: &[char] = &['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+
+/// A service, and what is waited for.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) service: String,
+    pub(crate) goal: Goal,
+}
+
+/// A wait, from its start to its deadline.
+#[derive(Debug)]
+pub(crate) struct Wait<'a> {
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) printer: &'a Printer,
+    /// "deploy service-a": for the error.
+    pub(crate) action: String,
+    pub(crate) timeout: Duration,
+}
+
+/// When each cause was first seen, so that those with limited patience run out of it.
+#[derive(Debug, Default)]
+struct Patient(HashMap<(String, Kind), Instant>);
+
+/// What the causes of now mean.
+enum Verdict {
+    Wait { until: Option<Instant> },
+    Doomed(Cause),
+}
+
+impl Patient {
+    fn judge(&mut self, causes: &[Cause], now: Instant) -> Verdict {
+        self.0.retain(|key, _| causes.iter().any(|cause| (&cause.subject, cause.kind) == (&key.0, key.1)));
+        let mut until: Option<Instant> = None;
+        for cause in causes {
+            let since = *self.0.entry((cause.subject.clone(), cause.kind)).or_insert(now);
+            let end = match cause.patience {
+                Patience::None => return Verdict::Doomed(cause.clone()),
+                Patience::For(patience) => since + patience,
+                Patience::Unlimited => continue,
+            };
+            if end <= now {
+                return Verdict::Doomed(cause.clone());
+            }
+            until = Some(until.map_or(end, |until| until.min(end)));
+        }
+        Verdict::Wait { until }
+    }
+}
+
+impl Wait<'_> {
+    /// Returns as soon as an event says that every target is there: nothing is slept over.
+    pub(crate) async fn until_done(&self, watch: &mut Watch, targets: &[Target]) -> Result<Vec<Progress>, Error> {
+        let started = Instant::now();
+        let deadline = started + self.timeout;
+        let mut patient = Patient::default();
+        let mut told = 0;
+        loop {
+            let now = Instant::now();
+            let all: Vec<Progress> =
+                targets.iter().map(|target| progress::of(&target.service, target.goal, &watch.seen)).collect();
+            if all.iter().all(|progress| progress.done) {
+                self.printer.clear_live();
+                return Ok(all);
+            }
+            let causes: Vec<Cause> = all.iter().flat_map(|progress| progress.causes.iter().cloned()).collect();
+            let until = match patient.judge(&causes, now) {
+                Verdict::Doomed(cause) => return Err(self.doomed(&cause, targets, &all).await),
+                Verdict::Wait { until } => until,
+            };
+            if now >= deadline {
+                return Err(self.timed_out(targets, &all, watch));
+            }
+            if now >= started + WARNINGS_AFTER || !causes.is_empty() {
+                watch.watch_events();
+            }
+            for kind in watch.unseen.iter().skip(told) {
+                self.printer.warning(&format!("may not watch {kind}: some reasons will be missing"));
+            }
+            told = watch.unseen.len();
+            self.show(targets, &all, watch, started);
+
+            let mut wake = until.map_or(deadline, |until| until.min(deadline));
+            if now < started + WARNINGS_AFTER {
+                wake = wake.min(started + WARNINGS_AFTER);
+            }
+            if self.printer.is_live() {
+                wake = wake.min(now + FRAME);
+            }
+            tokio::select! {
+                changed = watch.changed() => changed?,
+                () = tokio::time::sleep_until(wake.into()) => {}
+            }
+        }
+    }
+
+    fn show(&self, targets: &[Target], all: &[Progress], watch: &Watch, started: Instant) {
+        let elapsed = started.elapsed();
+        let mut lines: Vec<String> = targets
+            .iter()
+            .zip(all)
+            .filter(|(_, progress)| !progress.done)
+            .map(|(target, progress)| {
+                let doing = progress.doing.join("; ");
+                format!("{}: {}/{} ready; {doing}", target.service, progress.ready, progress.wanted)
+            })
+            .collect();
+        if let Some(broken) = watch.broken() {
+            lines.push(format!("cannot watch {} ({}), trying again", broken.kind, broken.cause));
+        }
+        if self.printer.is_live() {
+            let frame = FRAMES[usize::try_from(elapsed.as_millis() / FRAME.as_millis()).unwrap_or_default() % FRAMES.len()];
+            lines = lines.iter().map(|line| format!("{frame} {:>3}s {line}", elapsed.as_secs())).collect();
+        }
+        self.printer.live(lines);
+    }
+
+    async fn doomed(&self, cause: &Cause, targets: &[Target], all: &[Progress]) -> Error {
+        self.printer.clear_live();
+        let namespace = &self.cluster.namespace;
+        let service = troubled(cause, targets, all);
+        let mut error = Error::new(ExitCode::RolloutFailed, format!("cannot {}: {service} will not become ready", self.action))
+            .why(format!("{}: {}", cause.subject, cause.text));
+        // What made the deadline pass says more than that it passed.
+        let others = all.iter().flat_map(|progress| &progress.causes).filter(|other| *other != cause);
+        let mut texts = vec![cause.text.clone()];
+        for other in others.take(8) {
+            if !texts.contains(&other.text) {
+                texts.push(other.text.clone());
+                error = error.why(format!("{}: {}", other.subject, other.text));
+            }
+        }
+        error = error.place(session::place(self.cluster));
+        let logged = all.iter().flat_map(|progress| &progress.causes).find_map(|other| other.log.as_ref());
+        if let Some(source) = cause.log.as_ref().or(logged) {
+            let title = format!("last log lines of {}", source.pod);
+            error = error.quote(title, logs::last_lines(self.cluster, source).await);
+        }
+        error.next(cause.remedy(namespace)).next(format!("msctl status {service} -n {namespace}"))
+    }
+
+    fn timed_out(&self, targets: &[Target], all: &[Progress], watch: &Watch) -> Error {
+        self.printer.clear_live();
+        let namespace = &self.cluster.namespace;
+        let mut error = Error::new(
+            ExitCode::TimedOut,
+            format!("{} is not done after {:?}", self.action, self.timeout),
+        );
+        let waiting = targets.iter().zip(all).filter(|(_, progress)| !progress.done);
+        for (target, progress) in waiting {
+            error = error.why(format!(
+                "{}: {}/{} ready; {}",
+                target.service,
+                progress.ready,
+                progress.wanted,
+                progress.doing.join("; ")
+            ));
+        }
+        if let Some(broken) = watch.broken() {
+            error = error.why(format!("cannot watch {}: {}", broken.kind, broken.cause));
+        }
+        error
+            .place(session::place(self.cluster))
+            .next(format!("msctl status -n {namespace}"))
+            .next("a longer --timeout, when it only needs more time")
+    }
+}
+
+/// The service that a cause belongs to.
+fn troubled<'a>(cause: &Cause, targets: &'a [Target], all: &[Progress]) -> &'a str {
+    let found = targets.iter().zip(all).find(|(_, progress)| progress.causes.contains(cause));
+    found.map_or("it", |(target, _)| &target.service)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! Where spans are sent to and asked for. Pure: what was said on the command line, in the environment and by the
+//! target's Deployment goes in, addresses come out.
+//!
+//! The first of these counts: `--jaeger` or `MSCTL_JAEGER`; `OTEL_EXPORTER_OTLP_ENDPOINT` of this process (for the
+//! export alone, and as seen from here); the same variable of the target's Deployment; `jaeger` in its namespace.
+
+use http::Uri;
+
+use crate::target::Place;
+
+/// Jaeger's port for queries, and for spans by OTLP over HTTP.
+const QUERY_PORT: u16 = 16686;
+const OTLP_PORT: u16 = 4318;
+/// OTLP over gRPC, which is not spoken here; who takes that takes HTTP beside it.
+const OTLP_GRPC_PORT: u16 = 4317;
+const TRACES_PATH: &str = "/v1/traces";
+
+/// A Jaeger, by addresses as the target's namespace sees them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Jaeger {
+    host: String,
+    query_port: u16,
+    otlp_port: u16,
+    otlp_path: String,
+    pub(crate) source: Source,
+}
+
+/// Who said so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// `--jaeger` or `MSCTL_JAEGER`.
+    Asked,
+    /// The target's Deployment.
+    Deployment,
+    /// Nobody: this is what the demo chart calls it.
+    Guess,
+}
+
+impl Jaeger {
+    /// As a person names it.
+    pub(crate) fn asked(place: &Place) -> Self {
+        Self::at(place.service.to_string(), place.port.unwrap_or(QUERY_PORT), Source::Asked)
+    }
+
+    pub(crate) fn guess() -> Self {
+        Self::at("jaeger".to_owned(), QUERY_PORT, Source::Guess)
+    }
+
+    /// Behind the endpoint that a Deployment's pods export to. `None` when it can't be reached from elsewhere (a
+    /// sidecar, a node's agent) or in plain HTTP.
+    pub(crate) fn behind(endpoint: &str) -> Option<Self> {
+        let uri: Uri = endpoint.parse().ok()?;
+        let host = uri.host()?;
+        let local = host == "localhost" || host.contains('$') || host.parse().is_ok_and(is_local);
+        if uri.scheme_str() != Some("http") || local {
+            return None;
+        }
+        let otlp_port = uri.port_u16().filter(|port| *port != OTLP_GRPC_PORT).unwrap_or(OTLP_PORT);
+        let path = uri.path().trim_end_matches('/');
+        let otlp_path = if path.ends_with(TRACES_PATH) { path.to_owned() } else { format!("{path}{TRACES_PATH}") };
+        Some(Self { otlp_port, otlp_path, ..Self::at(host.to_owned(), QUERY_PORT, Source::Deployment) })
+    }
+
+    fn at(host: String, query_port: u16, source: Source) -> Self {
+        Self { host, query_port, otlp_port: OTLP_PORT, otlp_path: TRACES_PATH.to_owned(), source }
+    }
+
+    /// The same place for somebody in any namespace: a bare name gets the one it is in.
+    #[must_use]
+    pub(crate) fn seen_from_anywhere(self, namespace: &str) -> Self {
+        if self.host.contains('.') || self.host.contains(':') {
+            return self;
+        }
+        Self { host: format!("{}.{namespace}", self.host), ..self }
+    }
+
+    /// `HOST:PORT` of the query API.
+    pub(crate) fn query(&self) -> String {
+        format!("{}:{}", self.host, self.query_port)
+    }
+
+    /// The URL that spans are posted to; `None` when what a Deployment says makes none.
+    pub(crate) fn traces(&self) -> Option<Uri> {
+        format!("http://{}:{}{}", self.host, self.otlp_port, self.otlp_path).parse().ok()
+    }
+
+    /// As `--jaeger` takes it.
+    pub(crate) fn name(&self) -> &str {
+        &self.host
+    }
+}
+
+fn is_local(address: std::net::IpAddr) -> bool {
+    address.is_loopback() || address.is_unspecified()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Query and export address.
+    fn addresses(jaeger: &Jaeger) -> (String, String) {
+        (jaeger.query(), jaeger.traces().unwrap().to_string())
+    }
+
+    #[test]
+    fn a_named_jaeger_has_its_usual_ports_unless_told_otherwise() {
+        let jaeger = |text: &str| addresses(&Jaeger::asked(&text.parse().unwrap()));
+        let export = |host: &str| format!("http://{host}:4318/v1/traces");
+        assert_eq!(jaeger("jaeger"), ("jaeger:16686".to_owned(), export("jaeger")));
+        assert_eq!(jaeger("tracing.ops:80"), ("tracing.ops:80".to_owned(), export("tracing.ops")));
+    }
+
+    #[test]
+    fn the_endpoint_of_a_deployment_names_the_host_of_both() {
+        for (endpoint, export) in [
+            ("http://jaeger:4318", "http://jaeger:4318/v1/traces"),
+            ("http://jaeger", "http://jaeger:4318/v1/traces"),
+            ("http://jaeger:4317", "http://jaeger:4318/v1/traces"),
+            ("http://jaeger:9999/otlp/", "http://jaeger:9999/otlp/v1/traces"),
+            ("http://jaeger:4318/v1/traces", "http://jaeger:4318/v1/traces"),
+        ] {
+            let jaeger = Jaeger::behind(endpoint).unwrap();
+            assert_eq!(addresses(&jaeger), ("jaeger:16686".to_owned(), export.to_owned()), "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn endpoints_that_only_the_pod_can_reach_name_no_jaeger() {
+        for endpoint in
+            ["http://localhost:4318", "http://127.0.0.1:4318", "http://$(NODE_IP):4318", "https://x:4318", "jaeger", ""]
+        {
+            assert_eq!(Jaeger::behind(endpoint), None, "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn a_bare_name_is_completed_for_those_outside_its_namespace() {
+        assert_eq!(Jaeger::guess().seen_from_anywhere("shop").query(), "jaeger.shop:16686");
+        let full = Jaeger::behind("http://otel.ops:4318").unwrap();
+        assert_eq!(full.seen_from_anywhere("shop").query(), "otel.ops:16686");
+    }
+}

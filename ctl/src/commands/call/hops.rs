@@ -1,0 +1,152 @@
+//! `--trace`: waits until the trace of a call has arrived in full, and prints it.
+
+use std::time::Duration;
+
+use reach::{Connector, DialError};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::collector::{Jaeger, Source};
+use crate::error::{Error, ExitCode};
+use crate::output::Printer;
+use crate::trace::{Gap, QueryApi, QueryError, Screen, SpanId, TraceId, Tree, gaps, render};
+
+/// Between two questions to Jaeger.
+const PAUSE: Duration = Duration::from_millis(25);
+/// A wait that takes longer than this is spoken of.
+const SILENCE: Duration = Duration::from_millis(400);
+
+/// The trace of one call, as msctl knows it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expected {
+    pub(super) trace: TraceId,
+    pub(super) root: SpanId,
+    /// The span of whoever ran msctl, when a `traceparent` header named one: it lies outside.
+    pub(super) outside: Option<SpanId>,
+}
+
+/// What has arrived, and what has not.
+struct Arrived {
+    tree: Tree,
+    gaps: Vec<Gap>,
+}
+
+/// Prints the tree on stdout, below the body; what is missing on stderr.
+pub(super) async fn print(
+    expected: Expected,
+    jaeger: &Jaeger,
+    connector: Connector,
+    within: Duration,
+    printer: &Printer,
+) -> Result<(), Error> {
+    let api = QueryApi::new(connector, jaeger.query());
+    let arrived = wait(expected, &api, within, printer).await;
+    printer.clear_live();
+    let arrived = arrived.map_err(|cause| unavailable(&cause, expected.trace, jaeger))?;
+    printer.text("\n")?;
+    printer.text(&render(&arrived.tree, Screen::of_stdout(printer.colour().stdout)))?;
+    if !arrived.gaps.is_empty() {
+        printer.warning(&format!("the trace is not whole after {within:?}"));
+        for gap in &arrived.gaps {
+            printer.note(&format!("  {gap}"));
+        }
+        printer.hint(&format!("spans may still be on their way: msctl trace {}", expected.trace));
+    }
+    Ok(())
+}
+
+/// Asks until the trace is whole or the time is over; whatever has arrived then is the result.
+async fn wait(
+    expected: Expected,
+    api: &QueryApi<Connector>,
+    within: Duration,
+    printer: &Printer,
+) -> Result<Arrived, QueryError> {
+    let began = Instant::now();
+    let deadline = began + within;
+    let mut best: Option<Arrived> = None;
+    let mut last_error = None;
+    loop {
+        match timeout_at(deadline, api.trace(expected.trace)).await {
+            Ok(Ok(found)) => {
+                let tree = found.map_or_else(|| Tree::empty(expected.trace), Tree::build);
+                let gaps = gaps(&tree, Some(expected.root), expected.outside);
+                let whole = gaps.is_empty();
+                last_error = None;
+                best = Some(Arrived { tree, gaps });
+                if whole {
+                    break;
+                }
+            }
+            Ok(Err(error)) if is_final(&error) => return Err(error),
+            Ok(Err(error)) => last_error = Some(error),
+            Err(_elapsed) => break,
+        }
+        if Instant::now() + PAUSE >= deadline {
+            break;
+        }
+        if began.elapsed() > SILENCE {
+            printer.live(vec![progress(best.as_ref())]);
+        }
+        sleep(PAUSE).await;
+    }
+    match (best, last_error) {
+        // Nothing at all is no tree: then the reason, if there is one, says more.
+        (Some(arrived), None) => Ok(arrived),
+        (Some(arrived), Some(_)) if !arrived.tree.rows.is_empty() => Ok(arrived),
+        (_, Some(error)) => Err(error),
+        (None, None) => Ok(Arrived { tree: Tree::empty(expected.trace), gaps: vec![Gap::Empty] }),
+    }
+}
+
+fn progress(best: Option<&Arrived>) -> String {
+    match best.and_then(|arrived| arrived.gaps.first()) {
+        Some(gap) => format!("waiting for the trace: {gap}"),
+        None => "waiting for the trace".to_owned(),
+    }
+}
+
+/// No repetition helps: nobody is there, or it is not Jaeger.
+fn is_final(error: &QueryError) -> bool {
+    match error {
+        QueryError::Unreachable { source, .. } => DialError::find(source).is_some_and(|dial| {
+            !matches!(dial, DialError::Lost { .. } | DialError::TimedOut { .. } | DialError::Overloaded { .. })
+        }),
+        QueryError::Broken { .. } => false,
+        QueryError::Refused { status, .. } => !status.is_server_error(),
+        QueryError::TooLarge { .. } | QueryError::Foreign { .. } | QueryError::Id { .. } | QueryError::Address { .. } => true,
+    }
+}
+
+/// The call was answered, its trace can't be shown.
+fn unavailable(cause: &QueryError, trace: TraceId, jaeger: &Jaeger) -> Error {
+    let what = format!("the call was answered, but its trace {trace} cannot be shown");
+    explain(Error::new(ExitCode::Failed, what), cause, jaeger)
+}
+
+/// Adds to an error why Jaeger did not answer, and what to do about it.
+pub(in crate::commands) fn explain(error: Error, cause: &QueryError, jaeger: &Jaeger) -> Error {
+    let dial = match cause {
+        QueryError::Unreachable { source, .. } => DialError::find(source),
+        _ => None,
+    };
+    let error = match dial {
+        Some(dial) => error.why(format!("{cause}: {dial}")),
+        None => error.caused_by(cause),
+    };
+    let asked = match jaeger.source {
+        Source::Asked => "as --jaeger or MSCTL_JAEGER says",
+        Source::Deployment => "where the service sends its spans",
+        Source::Guess => "where the demo chart has it, since nothing says otherwise",
+    };
+    let error = error.why(format!("Jaeger was looked for at {}, {asked}", jaeger.name()));
+    match dial {
+        Some(DialError::NotFound { .. }) => error
+            .next("--jaeger NAME[.NAMESPACE], or MSCTL_JAEGER, if it is elsewhere")
+            .next("helm install demo charts/demo brings one, and services that send their spans to it"),
+        _ => error.next("--jaeger NAME[.NAMESPACE][:PORT] names another; msctl status says how this one is"),
+    }
+}
+
+#[cfg(test)]
+#[path = "hops_tests.rs"]
+mod tests;

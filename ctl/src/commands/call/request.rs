@@ -1,0 +1,130 @@
+//! From the command line to the request that is sent, with every mistake found before anything is.
+
+use std::io::Read as _;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use crate::cli::call::CallArgs;
+use crate::error::Error;
+use crate::target::Target;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Headers that frame the message or belong to the connection: the client writes them itself, and a second, different
+/// one would let two servers on the way read two different requests (RFC 9112, section 11.2).
+const OURS: [&str; 8] =
+    ["connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
+
+/// What is sent, but for where to: that may need the cluster.
+#[derive(Debug, Clone)]
+pub(super) struct Outgoing {
+    pub(super) target: Target,
+    pub(super) method: Method,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Outgoing {
+    pub(super) fn from_args(args: &CallArgs) -> Result<Self, Error> {
+        let target: Target = args.target.parse().map_err(|cause: crate::target::TargetError| {
+            Error::usage(format!("`{}` is no target", args.target)).why(cause.to_string()).next(cause.hint())
+        })?;
+        let body = args.data.as_deref().map(body).transpose()?;
+        let given = headers(&args.headers)?;
+        let mut headers = defaults(body.as_ref());
+        for (name, _) in &given {
+            headers.remove(name);
+        }
+        headers.extend(given.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        let body = body.unwrap_or_default();
+        check_json(&headers, &body)?;
+        let method = method(args.method.as_deref(), args.data.is_some())?;
+        Ok(Self { target, method, headers, body })
+    }
+}
+
+fn defaults(body: Option<&Bytes>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let agent = concat!("msctl/", env!("CARGO_PKG_VERSION"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(agent));
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    if body.is_some_and(|body| !body.is_empty()) {
+        headers.insert(CONTENT_TYPE, JSON);
+    }
+    headers
+}
+
+fn method(given: Option<&str>, has_body: bool) -> Result<Method, Error> {
+    let Some(given) = given else { return Ok(if has_body { Method::POST } else { Method::GET }) };
+    let refused = || Error::usage(format!("`{given}` is no method that can be sent"));
+    match Method::from_bytes(given.as_bytes()) {
+        Ok(Method::CONNECT) => Err(refused().why("CONNECT opens a tunnel, and has no answer to print")),
+        Ok(method) => Ok(method),
+        Err(_) => Err(refused().next("use a word such as GET, POST, PUT, PATCH or DELETE")),
+    }
+}
+
+/// The body that `-d` stands for: the text, a file's bytes, or all of stdin.
+fn body(data: &str) -> Result<Bytes, Error> {
+    let Some(name) = data.strip_prefix('@') else { return Ok(Bytes::copy_from_slice(data.as_bytes())) };
+    let read = match name {
+        "-" => {
+            let mut bytes = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+        }
+        path => std::fs::read(path),
+    };
+    let shown = if name == "-" { "stdin" } else { name };
+    read.map(Bytes::from)
+        .map_err(|cause| Error::usage(format!("cannot read the body from {shown}")).why(cause.to_string()))
+}
+
+/// Each header with its value; `NAME:` has none, `NAME;` an empty one, as with curl.
+fn headers(given: &[String]) -> Result<Vec<(HeaderName, Option<HeaderValue>)>, Error> {
+    given.iter().map(|text| header(text)).collect()
+}
+
+fn header(text: &str) -> Result<(HeaderName, Option<HeaderValue>), Error> {
+    let refused = |why: &str| {
+        Error::usage(format!("`{text}` is no header")).why(why).next("write --header 'NAME: VALUE'")
+    };
+    let (name, value) = match (text.split_once(':'), text.strip_suffix(';')) {
+        (Some((name, value)), _) => (name, Some(value.trim()).filter(|value| !value.is_empty())),
+        (None, Some(name)) => (name, Some("")),
+        (None, None) => return Err(refused("there is no `:` between its name and its value")),
+    };
+    let name: HeaderName =
+        name.trim().parse().map_err(|_| refused("its name holds a letter that a header name cannot"))?;
+    if OURS.contains(&name.as_str()) {
+        return Err(refused(&format!("`{name}` belongs to the connection and is written by msctl itself")));
+    }
+    if name == HOST && value.is_none() {
+        return Err(refused("a request without `host` is malformed"));
+    }
+    let value = value
+        .map(HeaderValue::from_str)
+        .transpose()
+        .map_err(|_| refused("its value holds a letter that a header value cannot"))?;
+    Ok((name, value))
+}
+
+/// A body that claims to be JSON is: a service's 400 would say less, and later.
+fn check_json(headers: &HeaderMap, body: &[u8]) -> Result<(), Error> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if body.is_empty() || (kind != "application/json" && !kind.ends_with("+json")) {
+        return Ok(());
+    }
+    let Err(cause) = serde_json::from_slice::<serde::de::IgnoredAny>(body) else { return Ok(()) };
+    // serde_json ends its message with the same place.
+    let message = cause.to_string();
+    let message = message.split(" at line ").next().unwrap_or_default();
+    Err(Error::usage(format!("the body is sent as {kind} and is no JSON"))
+        .why(format!("line {}, column {}: {message}", cause.line(), cause.column()))
+        .next("to send it as it is, say what it is: --header 'content-type: text/plain'"))
+}
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

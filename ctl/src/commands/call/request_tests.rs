@@ -1,0 +1,115 @@
+use clap::Parser as _;
+
+use super::*;
+use crate::cli::{Cli, Command};
+use crate::error::ExitCode;
+
+fn outgoing(args: &[&str]) -> Result<Outgoing, Error> {
+    let cli = Cli::try_parse_from(["msctl", "call"].iter().chain(args)).unwrap();
+    let Command::Call(args) = cli.command else { panic!("another verb") };
+    Outgoing::from_args(&args)
+}
+
+/// The error of a command line that sends nothing.
+fn refused(args: &[&str]) -> String {
+    let error = outgoing(args).unwrap_err();
+    assert_eq!(error.code(), ExitCode::Usage, "{error}");
+    error.to_string()
+}
+
+fn sent(args: &[&str], header: &str) -> Vec<String> {
+    let headers = outgoing(args).unwrap().headers;
+    headers.get_all(header).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_target_alone_is_a_get_without_a_body() {
+    let outgoing = outgoing(&["service-a/x"]).unwrap();
+    assert_eq!((outgoing.method, outgoing.body.len()), (Method::GET, 0));
+    assert_eq!(outgoing.target.path, "/x");
+    assert!(!outgoing.headers.contains_key(CONTENT_TYPE));
+}
+
+#[test]
+fn data_is_posted_as_json() {
+    let outgoing = outgoing(&["service-a", "-d", r#"{"key":"value"}"#]).unwrap();
+    assert_eq!(outgoing.method, Method::POST);
+    assert_eq!(outgoing.headers[CONTENT_TYPE], "application/json");
+    assert_eq!(outgoing.body, r#"{"key":"value"}"#);
+}
+
+#[test]
+fn a_method_is_sent_as_it_was_given() {
+    assert_eq!(outgoing(&["a", "-X", "PUT", "-d", "1"]).unwrap().method, Method::PUT);
+    assert_eq!(outgoing(&["a", "-X", "REPORT"]).unwrap().method.as_str(), "REPORT");
+    assert!(refused(&["a", "-X", "GET /"]).contains("no method"));
+    assert!(refused(&["a", "-X", "CONNECT"]).contains("tunnel"));
+}
+
+#[test]
+fn an_empty_body_is_sent_without_a_type() {
+    let outgoing = outgoing(&["a", "-d", ""]).unwrap();
+    assert_eq!(outgoing.method, Method::POST);
+    assert!(!outgoing.headers.contains_key(CONTENT_TYPE));
+}
+
+#[test]
+fn a_body_that_is_no_json_is_refused_with_its_place_and_the_way_out() {
+    let text = refused(&["a", "-d", "{\"key\":\n oops}"]);
+    assert!(text.contains("line 2, column 2"), "{text}");
+    assert!(text.contains("--header 'content-type: text/plain'"), "{text}");
+}
+
+#[test]
+fn a_body_of_another_type_is_sent_as_it_is() {
+    let outgoing = outgoing(&["a", "-d", "not json", "-H", "Content-Type: text/plain"]).unwrap();
+    assert_eq!(outgoing.body, "not json");
+    assert!(refused(&["a", "-d", "not json", "-H", "content-type: application/cloudevents+json; charset=utf-8"])
+        .contains("no JSON"));
+}
+
+#[test]
+fn headers_replace_add_and_leave_out() {
+    assert_eq!(sent(&["a"], "accept"), ["*/*"]);
+    assert_eq!(sent(&["a", "-H", "Accept: text/html"], "accept"), ["text/html"]);
+    assert_eq!(sent(&["a", "-H", "accept:"], "accept"), [""; 0]);
+    assert_eq!(sent(&["a", "-H", "x-empty;"], "x-empty"), [""]);
+    assert_eq!(sent(&["a", "-H", "x: 1", "-H", "X: 2"], "x"), ["1", "2"]);
+    assert_eq!(sent(&["a", "-H", "authorization: Bearer a:b"], "authorization"), ["Bearer a:b"]);
+    assert_eq!(sent(&["a", "-H", "host: other"], "host"), ["other"]);
+}
+
+#[test]
+fn headers_that_break_the_message_are_refused() {
+    for (header, reason) in [
+        ("no colon", "no `:`"),
+        (": value", "its name"),
+        ("bad name: x", "its name"),
+        ("x: a\u{7f}b", "its value"),
+        ("x: a\r\ny: b", "its value"),
+        ("Content-Length: 5", "written by msctl"),
+        ("transfer-encoding: chunked", "written by msctl"),
+        ("host:", "malformed"),
+    ] {
+        let text = refused(&["a", "-H", header]);
+        assert!(text.contains(reason), "{header:?}: {text}");
+    }
+}
+
+#[test]
+fn a_body_comes_from_a_file_and_a_missing_file_is_named() {
+    let path = std::env::temp_dir().join(format!("msctl-body-{}.json", std::process::id()));
+    std::fs::write(&path, "{\"from\":\"file\"}\n").unwrap();
+    let data = format!("@{}", path.display());
+    let body = outgoing(&["a", "-d", &data]).unwrap().body;
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(body, "{\"from\":\"file\"}\n");
+    assert!(refused(&["a", "-d", &data]).contains(&path.display().to_string()));
+}
+
+#[test]
+fn a_target_that_is_none_says_what_a_target_is() {
+    let text = refused(&["https://service-a/"]);
+    assert!(text.contains("https is not spoken") && text.contains("next:"), "{text}");
+    assert!(refused(&["service-a:99999"]).contains("port `99999`"));
+}

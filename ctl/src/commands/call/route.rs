@@ -1,0 +1,160 @@
+//! Everything between the command line and the first byte sent: the way, the port, and where the spans go. What does
+//! not depend on each other runs at the same time; nothing is asked that is known.
+
+use http::Uri;
+use reach::{Cluster, Way};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::request::Outgoing;
+use crate::cli::{Globals, call::CallArgs};
+use crate::cluster::session;
+use crate::collector::{Jaeger, Source};
+use crate::error::Error;
+use crate::lookup;
+use crate::output::Printer;
+use crate::target::{Host, Place, ServiceName};
+use crate::telemetry::{self, Asked, Export};
+use crate::way::{self, Opened};
+
+/// What a call knows before it talks to anybody.
+#[derive(Debug)]
+pub(super) struct Route<'a> {
+    pub(super) args: &'a CallArgs,
+    pub(super) globals: &'a Globals,
+    pub(super) printer: &'a Printer,
+    /// `--jaeger`.
+    pub(super) asked_jaeger: Option<Place>,
+    /// `OTEL_*` of this process.
+    pub(super) asked: Asked,
+    /// Whether there are spans to export.
+    pub(super) sampled: bool,
+}
+
+/// The way is open.
+#[derive(Debug)]
+pub(super) struct Open<'a> {
+    pub(super) way: Opened<'a>,
+    /// `None` where we run inside a cluster and have no right to ask the API server.
+    pub(super) cluster: Option<Cluster>,
+    pub(super) namespace: String,
+    /// As the way's other end resolves it.
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// Nobody said which port; it is the usual one.
+    pub(super) port_assumed: bool,
+    pub(super) jaeger: AbortOnDropHandle<Jaeger>,
+}
+
+impl<'a> Route<'a> {
+    pub(super) async fn open(&self, outgoing: &Outgoing, cancel: &CancellationToken) -> Result<Open<'a>, Error> {
+        let chosen = way::chosen(&self.args.way);
+        let cluster = match (session::connect(self.globals).await, chosen) {
+            (Ok(cluster), _) => Some(cluster),
+            // The network is ours to use; only what the API server knows is out of reach.
+            (Err(_), Way::Direct) => None,
+            (Err(error), Way::Relay) => return Err(error),
+        };
+        let default = match &cluster {
+            Some(cluster) => &cluster.namespace,
+            None => self.globals.namespace.as_deref().unwrap_or("default"),
+        };
+        let service = outgoing.target.service();
+        let namespace = service.map_or(default, |service| service.namespace_or(default)).to_owned();
+        let known = outgoing.target.port.or_else(|| service.and_then(|service| lookup::known_port(&service.name)));
+        let (port, answers) = self.ask(cluster.clone(), service, &namespace, known, chosen);
+
+        let opening = way::open(chosen, cluster.as_ref(), &namespace, &self.args.way, cancel, self.printer);
+        let mut way = opening.await?;
+        let jaeger = self.export(&way, answers);
+        let port = match (known, port) {
+            (Some(port), _) => port,
+            (None, Some(port)) => way.aloud(port).await.unwrap_or_else(|_| Err(no_port(&outgoing.target.host)))?,
+            (None, None) => return Err(no_port(&outgoing.target.host)),
+        };
+        let host = host(&outgoing.target.host, &namespace, chosen);
+        let port_assumed = outgoing.target.port.is_none() && service.is_some();
+        Ok(Open { way, cluster, namespace, host, port, port_assumed, jaeger })
+    }
+
+    /// Asks the API server, beside the opening of the way, for what is not known: first the port, then where the
+    /// service sends its spans, over one connection.
+    fn ask(
+        &self,
+        cluster: Option<Cluster>,
+        service: Option<&ServiceName>,
+        namespace: &str,
+        known: Option<u16>,
+        chosen: Way,
+    ) -> (Option<oneshot::Receiver<Result<u16, Error>>>, AbortOnDropHandle<Jaeger>) {
+        let (found, port) = oneshot::channel();
+        let wants_port = known.is_none() && cluster.is_some();
+        let place = self.asked_jaeger.clone();
+        // A call whose spans go elsewhere and that shows no tree has no use for it.
+        let wants_jaeger = self.args.trace || (self.sampled && self.asked.endpoint.is_none());
+        let name = service.map(|service| service.name.clone());
+        let namespace = namespace.to_owned();
+        let task = tokio::spawn(async move {
+            let service = cluster.as_ref().zip(name.as_deref());
+            if wants_port && let Some((cluster, name)) = service {
+                // Nobody waits for it any more when the way could not be opened.
+                let _ = found.send(lookup::service_port(cluster, name, &namespace).await);
+            }
+            let jaeger = match (place, service) {
+                (Some(place), _) => Jaeger::asked(&place),
+                (None, Some((cluster, name))) if wants_jaeger => {
+                    let endpoint = lookup::span_endpoint(cluster, name, &namespace).await;
+                    endpoint.and_then(|endpoint| Jaeger::behind(&endpoint)).unwrap_or_else(Jaeger::guess)
+                }
+                _ => Jaeger::guess(),
+            };
+            match chosen {
+                Way::Direct => jaeger.seen_from_anywhere(&namespace),
+                Way::Relay => jaeger,
+            }
+        });
+        (wants_port.then_some(port), AbortOnDropHandle::new(task))
+    }
+
+    /// Decides where spans go as soon as it is known; hands the Jaeger on.
+    fn export(&self, way: &Opened<'_>, jaeger: AbortOnDropHandle<Jaeger>) -> AbortOnDropHandle<Jaeger> {
+        let connector = way.connector.clone();
+        // What this process's environment names is an address as seen from here.
+        let own = self.asked.endpoint.clone().filter(|_| self.asked_jaeger.is_none());
+        if let Some(endpoint) = &own {
+            let endpoint = endpoint.parse::<Uri>().ok();
+            telemetry::export_to(endpoint.map(|endpoint| Export::new(way::direct(), endpoint, true)));
+        }
+        let sampled = self.sampled;
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            let jaeger = jaeger.await.unwrap_or_else(|_| Jaeger::guess());
+            if own.is_none() {
+                let endpoint = jaeger.traces().filter(|_| sampled);
+                let asked_for = jaeger.source == Source::Asked;
+                telemetry::export_to(endpoint.map(|endpoint| Export::new(connector, endpoint, asked_for)));
+            }
+            jaeger
+        }))
+    }
+}
+
+/// The relay stands in the target's namespace, so that a name means there what it means to the services. From
+/// elsewhere the namespace has to be said.
+fn host(host: &Host, namespace: &str, way: Way) -> String {
+    match (host, way) {
+        (Host::Other(host), _) => host.clone(),
+        (Host::Service(service), Way::Relay) => service.to_string(),
+        (Host::Service(service), Way::Direct) => format!("{}.{namespace}", service.name),
+    }
+}
+
+fn no_port(host: &Host) -> Error {
+    let name = match host {
+        Host::Service(service) => service.to_string(),
+        Host::Other(host) => host.clone(),
+    };
+    Error::usage(format!("cannot call {name}: which port?"))
+        .why("its Service knows, but the API server cannot be asked from here")
+        .next(format!("msctl call {name}:PORT"))
+}

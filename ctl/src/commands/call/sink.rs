@@ -1,0 +1,165 @@
+//! Where the answer goes: its bytes to stdout or a file, exactly as they came.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use http::response::Parts;
+
+use crate::error::{Error, ExitCode};
+use crate::output::Printer;
+
+/// Takes a body piece by piece.
+#[derive(Debug)]
+pub(super) enum Sink<'a> {
+    Stdout { printer: &'a Printer, last: Option<u8> },
+    File(OutputFile),
+}
+
+/// The file of `--output-file`: opened before anything is sent, so that an answer is never lost for a misspelt
+/// folder; emptied only when the answer is there, so that a failed call leaves the last answer alone.
+#[derive(Debug)]
+pub(super) struct OutputFile {
+    path: PathBuf,
+    file: File,
+    /// There was none before, and nothing is in it yet: it goes again when the call fails.
+    ours: bool,
+}
+
+impl<'a> Sink<'a> {
+    pub(super) fn open(path: Option<&Path>, printer: &'a Printer) -> Result<Self, Error> {
+        let Some(path) = path else { return Ok(Self::Stdout { printer, last: None }) };
+        let ours = !path.exists();
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(|cause| {
+            Error::usage(format!("cannot write to {}", path.display())).why(cause.to_string())
+        })?;
+        Ok(Self::File(OutputFile { path: path.to_owned(), file, ours }))
+    }
+
+    /// The answer has begun.
+    pub(super) fn begin(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Stdout { .. } => Ok(()),
+            Self::File(file) => {
+                file.ours = false;
+                // A pipe or a device has no length to set.
+                let plain = file.file.metadata().is_ok_and(|metadata| metadata.is_file());
+                if plain { file.file.set_len(0).map_err(|cause| failed(&file.path, &cause)) } else { Ok(()) }
+            }
+        }
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        match self {
+            Self::Stdout { printer, last } => {
+                *last = bytes.last().copied().or(*last);
+                printer.bytes(bytes)
+            }
+            Self::File(file) => file.file.write_all(bytes).map_err(|cause| failed(&file.path, &cause)),
+        }
+    }
+
+    /// Nobody takes any more; the rest need not come.
+    pub(super) fn closed(&self) -> bool {
+        match self {
+            Self::Stdout { printer, .. } => printer.closed(),
+            Self::File(_) => false,
+        }
+    }
+
+    /// Whether what is printed next would go on in the body's last line.
+    pub(super) fn ends_within_line(&self) -> bool {
+        matches!(self, Self::Stdout { last: Some(last), .. } if *last != b'\n')
+    }
+}
+
+fn failed(path: &Path, cause: &std::io::Error) -> Error {
+    Error::new(ExitCode::Failed, format!("cannot write the body to {}", path.display())).why(cause.to_string())
+}
+
+impl Drop for OutputFile {
+    fn drop(&mut self) {
+        if self.ours {
+            // Nobody to tell, and nothing lost: it is empty.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Status line and headers as they were on the wire, for `-i`.
+pub(super) fn head(parts: &Parts) -> Vec<u8> {
+    let reason = parts.status.canonical_reason().unwrap_or_default();
+    let mut head = format!("{:?} {} {reason}", parts.version, parts.status.as_str()).trim_end().as_bytes().to_vec();
+    head.extend_from_slice(b"\r\n");
+    for (name, value) in &parts.headers {
+        head.extend_from_slice(name.as_str().as_bytes());
+        head.extend_from_slice(b": ");
+        head.extend_from_slice(value.as_bytes());
+        head.extend_from_slice(b"\r\n");
+    }
+    head.extend_from_slice(b"\r\n");
+    head
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::tests::captured;
+
+    fn temporary(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("msctl-sink-{}-{name}", std::process::id()))
+    }
+
+    #[test]
+    fn stdout_gets_the_bytes_and_nothing_else() {
+        let (printer, out, _) = captured();
+        let mut sink = Sink::open(None, &printer).unwrap();
+        sink.begin().unwrap();
+        sink.write(b"Hello, ").unwrap();
+        sink.write(b"World!").unwrap();
+        assert!(sink.ends_within_line());
+        assert_eq!(out.text(), "Hello, World!");
+    }
+
+    #[test]
+    fn a_file_holds_the_body_alone_also_when_it_held_more_before() {
+        let (printer, out, _) = captured();
+        let path = temporary("body");
+        std::fs::write(&path, "a longer answer of yesterday").unwrap();
+        let mut sink = Sink::open(Some(&path), &printer).unwrap();
+        sink.begin().unwrap();
+        sink.write(b"short").unwrap();
+        drop(sink);
+        let held = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!((held.as_str(), out.text().as_str()), ("short", ""));
+    }
+
+    #[test]
+    fn a_failed_call_leaves_no_file_behind_and_an_old_one_alone() {
+        let (printer, _, _) = captured();
+        let (new, old) = (temporary("new"), temporary("old"));
+        drop(Sink::open(Some(&new), &printer).unwrap());
+        assert!(!new.exists());
+        std::fs::write(&old, "kept").unwrap();
+        drop(Sink::open(Some(&old), &printer).unwrap());
+        let held = std::fs::read_to_string(&old).unwrap();
+        std::fs::remove_file(&old).unwrap();
+        assert_eq!(held, "kept");
+    }
+
+    #[test]
+    fn a_folder_that_does_not_exist_is_found_before_anything_is_sent() {
+        let (printer, _, _) = captured();
+        let error = Sink::open(Some(Path::new("/nowhere/at/all")), &printer).unwrap_err();
+        assert_eq!(error.code(), ExitCode::Usage);
+        assert!(error.to_string().contains("/nowhere/at/all"), "{error}");
+    }
+
+    #[test]
+    fn the_head_is_printed_as_it_is_on_the_wire() {
+        let response = http::Response::builder().status(404).header("X-One", "1").header("x-one", "2").body(()).unwrap();
+        let head = head(&response.into_parts().0);
+        assert_eq!(String::from_utf8(head).unwrap(), "HTTP/1.1 404 Not Found\r\nx-one: 1\r\nx-one: 2\r\n\r\n");
+    }
+}

@@ -1,0 +1,158 @@
+//! A service's life between its start and its exit.
+//!
+//! The shutdown goes in steps, so that no request is lost on the way:
+//! 1. readiness fails; traffic is served as ever for `drain_delay`, while endpoints, proxies and balancers get to know, and each
+//!    answer asks its client to leave;
+//! 2. the listener closes, after the connections in its backlog were taken; idle connections are closed, requests in flight go on;
+//! 3. after `drain_timeout` what is left is cut. A second request to shut down goes straight on to the next step.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use telemetry::Telemetry;
+use tokio::net::TcpListener;
+use tokio::time::{sleep, timeout};
+
+use crate::accept::Acceptor;
+use crate::admin;
+use crate::config::{ADMIN_ADDR, LISTEN_ADDR, ServeConfig};
+use crate::connection::Port;
+use crate::drain::{Drain, Phase};
+use crate::exchange::Routers;
+use crate::health::Health;
+use crate::listen::{ListenError, listen};
+use crate::shutdown::Shutdown;
+
+/// A service that could not be served to its proper end.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error("can't listen for signals: {0}")]
+    Signals(#[source] io::Error),
+    #[error(
+        "{0} requests were still in flight when the drain ended, and were cut; DRAIN_TIMEOUT sets how long they may take"
+    )]
+    Cut(usize),
+}
+
+/// A shutdown that lost nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drained;
+
+/// How long connections that were cut have to end, and the admin port after all else.
+const LAST: Duration = Duration::from_millis(500);
+
+/// Binds, serves until SIGTERM or SIGINT, drains.
+pub async fn serve(
+    app: Router,
+    config: ServeConfig,
+    health: Health,
+    telemetry: &Telemetry,
+) -> Result<Drained, ServeError> {
+    let shutdown = Shutdown::on_signals().map_err(ServeError::Signals)?;
+    Server::bind(config)?.run(app, health, telemetry, shutdown).await
+}
+
+/// A service that is listening and not serving yet.
+#[derive(Debug)]
+pub struct Server {
+    config: ServeConfig,
+    traffic: TcpListener,
+    admin: TcpListener,
+    addresses: (SocketAddr, SocketAddr),
+}
+
+impl Server {
+    /// Listens on both ports.
+    pub fn bind(config: ServeConfig) -> Result<Self, ServeError> {
+        let (traffic, traffic_at) = open(config.listen, LISTEN_ADDR)?;
+        let (admin, admin_at) = open(config.admin, ADMIN_ADDR)?;
+        Ok(Self { config, traffic, admin, addresses: (traffic_at, admin_at) })
+    }
+
+    /// The traffic port's address, with the port that the system chose where 0 was asked for.
+    pub fn traffic_addr(&self) -> SocketAddr {
+        self.addresses.0
+    }
+
+    /// The admin port's address.
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.addresses.1
+    }
+
+    /// Serves `app` until `shutdown` asks to leave, then drains.
+    pub async fn run(
+        self,
+        app: Router,
+        health: Health,
+        telemetry: &Telemetry,
+        mut shutdown: Shutdown,
+    ) -> Result<Drained, ServeError> {
+        let (traffic_at, admin_at) = self.addresses;
+        let Self { config, traffic, admin, .. } = self;
+        let drain = Drain::new();
+        let acceptor = Acceptor::new(Port {
+            routers: Arc::new(Routers::observed(app, telemetry)),
+            drain: drain.clone(),
+            limits: Arc::new(config.limits.clone()),
+        });
+        let admin_drain = Drain::new();
+        let admin_acceptor = Acceptor::new(Port {
+            routers: Arc::new(Routers::plain(admin::router(health.clone(), telemetry.clone()))),
+            drain: admin_drain.clone(),
+            limits: Arc::new(admin::limits(&config.limits)),
+        });
+        let admin_running = tokio::spawn(admin_acceptor.clone().run(admin));
+        let running = tokio::spawn(acceptor.clone().run(traffic));
+        tracing::info!(listen = %traffic_at, admin = %admin_at, "serving");
+
+        let asked = shutdown.asked().await;
+        health.drain();
+        tracing::info!(asked, delay = ?config.drain_delay, "shutting down: readiness fails, traffic is still served");
+        drain.enter(Phase::Leaving);
+        either(sleep(config.drain_delay), &mut shutdown).await;
+
+        drain.enter(Phase::Draining);
+        let finished = async {
+            // It can only have ended by the drain.
+            let _ = running.await;
+            acceptor.finished().await;
+        };
+        either(timeout(config.drain_timeout, finished), &mut shutdown).await;
+        drain.enter(Phase::Cut);
+        let _ = timeout(LAST, acceptor.finished()).await;
+
+        admin_drain.enter(Phase::Cut);
+        let _ = timeout(LAST, async {
+            let _ = admin_running.await;
+            admin_acceptor.finished().await;
+        })
+        .await;
+        match acceptor.cut() {
+            0 => {
+                tracing::info!("drained");
+                Ok(Drained)
+            }
+            cut => Err(ServeError::Cut(cut)),
+        }
+    }
+}
+
+fn open(address: SocketAddr, variable: &'static str) -> Result<(TcpListener, SocketAddr), ListenError> {
+    let listener = listen(address, variable)?;
+    let bound = listener.local_addr().unwrap_or(address);
+    Ok((listener, bound))
+}
+
+/// Waits for `step`, or for another request to shut down.
+async fn either(step: impl Future, shutdown: &mut Shutdown) {
+    tokio::select! {
+        biased;
+        _ = step => {}
+        asked = shutdown.asked() => tracing::info!(asked, "asked again: going on at once"),
+    }
+}

@@ -1,0 +1,193 @@
+//! Leaving without losing a request.
+
+mod support;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::routing::get;
+use runtime::{Drained, Limits, ServeConfig, ServeError};
+use support::{PATIENCE, Wire, ask, config, start};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// `/slow` answers once it is released.
+fn app(release: Arc<Notify>) -> Router {
+    let slow = async move || {
+        release.notified().await;
+        "slow"
+    };
+    Router::new().route("/", get(async || "hello")).route("/slow", get(slow))
+}
+
+fn delayed(delay: Duration) -> ServeConfig {
+    ServeConfig { drain_delay: delay, ..config(Limits { drain_idle: Duration::from_millis(300), ..Limits::default() }) }
+}
+
+async fn ended(ended: tokio::task::JoinHandle<Result<Drained, ServeError>>) -> Result<Drained, ServeError> {
+    timeout(PATIENCE, ended).await.expect("an end in time").unwrap()
+}
+
+async fn until_unready(server: &support::Running) {
+    let unready = async {
+        while ask(server.admin, &support::get("/readyz")).await.status() != 503 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, unready).await.expect("readiness to fail");
+}
+
+#[tokio::test]
+async fn during_the_delay_readiness_fails_and_traffic_is_served_with_a_request_to_leave() {
+    let server = start(app(Arc::default()), delayed(Duration::from_millis(500)));
+    let mut kept = Wire::open(server.traffic).await;
+    kept.send(support::get("/")).await;
+    assert_eq!(kept.answer().await.header("connection"), None);
+
+    server.trigger.pull();
+    until_unready(&server).await;
+
+    for mut wire in [kept, Wire::open(server.traffic).await] {
+        wire.send(support::get("/")).await;
+        let answer = wire.answer().await;
+        assert_eq!((answer.status(), answer.header("connection")), (200, Some("close")));
+        assert_eq!(wire.rest().await, b"");
+    }
+    assert_eq!(ask(server.admin, &support::get("/livez")).await.status(), 200);
+    ended(server.ended).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_request_in_flight_is_finished_after_the_listener_has_closed() {
+    let release = Arc::new(Notify::new());
+    let server = start(app(release.clone()), delayed(Duration::ZERO));
+    let mut wire = Wire::open(server.traffic).await;
+    wire.send(support::get("/slow")).await;
+    // Another answer on another connection tells that the first request has been read.
+    ask(server.traffic, &support::get("/")).await;
+
+    server.trigger.pull();
+    let closed = async {
+        while tokio::net::TcpStream::connect(server.traffic).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, closed).await.expect("the listener to close");
+    assert_eq!(ask(server.admin, &support::get("/readyz")).await.status(), 503);
+    release.notify_one();
+
+    let answer = wire.answer().await;
+    assert_eq!((answer.body.as_str(), answer.header("connection")), ("slow", Some("close")));
+    ended(server.ended).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_is_idle_is_closed_soon_and_one_that_asks_is_answered_first() {
+    let server = start(app(Arc::default()), delayed(Duration::ZERO));
+    let mut kept = Vec::new();
+    for _ in 0..2 {
+        let mut wire = Wire::open(server.traffic).await;
+        wire.send(support::get("/")).await;
+        wire.answer().await;
+        kept.push(wire);
+    }
+    let (mut busy, mut idle) = (kept.pop().unwrap(), kept.pop().unwrap());
+
+    server.trigger.pull();
+    until_unready(&server).await;
+    busy.send(support::get("/")).await;
+
+    assert_eq!(busy.answer().await.header("connection"), Some("close"));
+    let begun = Instant::now();
+    assert_eq!(idle.rest().await, b"");
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    ended(server.ended).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_in_flight_at_the_deadline_is_cut_and_said() {
+    let config = ServeConfig { drain_timeout: Duration::from_millis(200), ..delayed(Duration::ZERO) };
+    let server = start(app(Arc::default()), config);
+    let mut wire = Wire::open(server.traffic).await;
+    wire.send(support::get("/slow")).await;
+    ask(server.traffic, &support::get("/")).await;
+
+    server.trigger.pull();
+
+    let error = ended(server.ended).await.unwrap_err();
+    assert!(matches!(error, ServeError::Cut(1)), "{error}");
+    assert!(error.to_string().contains("DRAIN_TIMEOUT"));
+}
+
+#[tokio::test]
+async fn asking_again_cuts_each_step_short() {
+    let server = start(app(Arc::default()), delayed(Duration::from_secs(3600)));
+    let mut wire = Wire::open(server.traffic).await;
+    wire.send(support::get("/slow")).await;
+    ask(server.traffic, &support::get("/")).await;
+
+    server.trigger.pull();
+    until_unready(&server).await;
+    server.trigger.pull();
+    server.trigger.pull();
+
+    assert!(matches!(ended(server.ended).await, Err(ServeError::Cut(1))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn steady_load_of_kept_connections_moves_to_another_replica_and_loses_nothing() {
+    let leaving = start(app(Arc::default()), delayed(Duration::from_millis(300)));
+    let staying = start(app(Arc::default()), delayed(Duration::ZERO));
+    let tally = Arc::new(Tally::default());
+    let clients: Vec<_> =
+        (0..32).map(|_| tokio::spawn(client([leaving.traffic, staying.traffic], tally.clone()))).collect();
+    tally.until(5_000).await;
+
+    leaving.trigger.pull();
+    ended(leaving.ended).await.unwrap();
+
+    tally.until(tally.answered.load(Ordering::Relaxed) + 5_000).await;
+    tally.enough.store(true, Ordering::Relaxed);
+    for client in clients {
+        timeout(PATIENCE, client).await.expect("the client to end").unwrap();
+    }
+    assert_eq!(tally.asked.load(Ordering::Relaxed), tally.answered.load(Ordering::Relaxed));
+}
+
+#[derive(Default)]
+struct Tally {
+    asked: AtomicUsize,
+    answered: AtomicUsize,
+    enough: AtomicBool,
+}
+
+impl Tally {
+    async fn until(&self, answers: usize) {
+        let reached = async {
+            while self.answered.load(Ordering::Relaxed) < answers {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, reached).await.expect("load");
+    }
+}
+
+/// Asks on a kept connection to the first replica until that one asks it to leave, then on one to the second.
+async fn client(replicas: [SocketAddr; 2], tally: Arc<Tally>) {
+    for replica in replicas {
+        let mut wire = Wire::open(replica).await;
+        while !tally.enough.load(Ordering::Relaxed) {
+            tally.asked.fetch_add(1, Ordering::Relaxed);
+            wire.send(support::get("/")).await;
+            let answer = wire.answer().await;
+            assert_eq!(answer.status(), 200);
+            tally.answered.fetch_add(1, Ordering::Relaxed);
+            if answer.header("connection") == Some("close") {
+                break;
+            }
+        }
+    }
+}
