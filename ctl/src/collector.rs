@@ -6,7 +6,8 @@
 
 use http::Uri;
 
-use crate::target::Place;
+use crate::error::Error;
+use crate::target::{Place, TargetError};
 
 /// Jaeger's port for queries, and for spans by OTLP over HTTP.
 const QUERY_PORT: u16 = 16686;
@@ -14,6 +15,15 @@ const OTLP_PORT: u16 = 4318;
 /// OTLP over gRPC, which is not spoken here; who takes that takes HTTP beside it.
 const OTLP_GRPC_PORT: u16 = 4317;
 const TRACES_PATH: &str = "/v1/traces";
+
+/// Reads `--jaeger`.
+pub(crate) fn place(text: &str) -> Result<Place, Error> {
+    text.parse().map_err(|cause: TargetError| {
+        Error::usage(format!("`{text}` names no Jaeger"))
+            .why(cause.to_string())
+            .next("--jaeger NAME[.NAMESPACE][:PORT], as jaeger.observability:16686")
+    })
+}
 
 /// A Jaeger, by addresses as the target's namespace sees them.
 #[derive(Debug, Clone, PartialEq, Eq)]

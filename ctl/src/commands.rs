@@ -2,7 +2,11 @@
 
 mod call;
 mod completion;
+mod delete;
+mod deploy;
 mod relay;
+mod scale;
+mod status;
 mod trace;
 
 use clap::error::ErrorKind;
@@ -35,7 +39,10 @@ async fn dispatch(cli: Cli, printer: &Printer) -> Result<ExitCode, Error> {
         Command::Trace(args) => trace::run(args, globals, printer).await,
         Command::Relay(args) => relay::run(args, globals, printer).await,
         Command::Completion(args) => completion::run(&args, printer),
-        _ => unreachable!(),
+        Command::Deploy(args) => deploy::run(args, globals, printer).await,
+        Command::Scale(args) => scale::run(args, globals, printer).await,
+        Command::Status(args) => status::run(args, globals, printer).await,
+        Command::Delete(args) => delete::run(args, globals, printer).await,
     }
 }
 

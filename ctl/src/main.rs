@@ -2,13 +2,16 @@
 
 mod cli;
 mod cluster;
+mod collector;
 mod commands;
 mod error;
 mod interrupt;
+mod lookup;
 mod output;
 mod target;
 mod telemetry;
 mod trace;
+mod way;
 
 use clap::Parser as _;
 

@@ -60,6 +60,16 @@ pub(crate) enum TargetError {
     Control,
 }
 
+impl Target {
+    /// The Service that is meant, unless it is another host.
+    pub(crate) fn service(&self) -> Option<&ServiceName> {
+        match &self.host {
+            Host::Service(service) => Some(service),
+            Host::Other(_) => None,
+        }
+    }
+}
+
 impl TargetError {
     /// What to write instead.
     pub(crate) fn hint(&self) -> &'static str {

@@ -12,7 +12,7 @@ mod text;
 mod tree;
 mod whole;
 
-pub use id::{IdError, SpanId, TraceId};
+pub use id::{SpanId, TraceId};
 pub use layout::{Letters, Screen};
 pub use query::{QueryApi, QueryError};
 pub use render::render;

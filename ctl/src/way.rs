@@ -51,18 +51,22 @@ impl From<&Progress> for Said {
     }
 }
 
-/// An open way, and the voice of what keeps it open.
-pub(crate) struct Opened<'a> {
-    pub(crate) connector: Connector,
+/// Prints what the way has to say, while something goes on over it.
+pub(crate) struct Voice<'a> {
     messages: mpsc::Receiver<Said>,
     printer: &'a Printer,
     verbose: bool,
 }
 
-impl std::fmt::Debug for Opened<'_> {
+impl std::fmt::Debug for Voice<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Opened").field("connector", &self.connector).finish_non_exhaustive()
+        f.debug_struct("Voice").field("verbose", &self.verbose).finish_non_exhaustive()
     }
+}
+
+/// A connection of our own, from here.
+pub(crate) fn direct() -> Connector {
+    Connector::direct(DIAL_AT_MOST)
 }
 
 /// Opens `way` into `namespace`. Cancelling `cancel` takes back what was being made, and is waited for.
@@ -73,30 +77,25 @@ pub(crate) async fn open<'a>(
     args: &WayArgs,
     cancel: &CancellationToken,
     printer: &'a Printer,
-) -> Result<Opened<'a>, Error> {
-    let (voice, messages) = mpsc::channel(MESSAGES);
-    let mut opened = Opened {
-        connector: Connector::direct(DIAL_AT_MOST),
-        messages,
-        printer,
-        verbose: args.verbose,
-    };
-    let (Way::Relay, Some(cluster)) = (way, cluster) else { return Ok(opened) };
+) -> Result<(Connector, Voice<'a>), Error> {
+    let (speak, messages) = mpsc::channel(MESSAGES);
+    let mut voice = Voice { messages, printer, verbose: args.verbose };
+    let (Way::Relay, Some(cluster)) = (way, cluster) else { return Ok((direct(), voice)) };
     let image = args.relay_image.clone().unwrap_or_else(|| RELAY_IMAGE.to_owned());
     let options = TunnelOptions {
         // A message that finds no place is an old one's repetition.
-        progress: Some(Arc::new(move |progress| drop(voice.try_send(Said::from(progress))))),
+        progress: Some(Arc::new(move |progress| drop(speak.try_send(Said::from(progress))))),
         cancel: cancel.clone(),
         ..TunnelOptions::new(namespace, image)
     };
-    let tunnel = opened.aloud(Tunnel::open(cluster, options)).await.map_err(|cause| refused(cluster, namespace, &cause))?;
-    opened.connector = Connector::relay(tunnel);
-    Ok(opened)
+    let opening = Tunnel::open(cluster, options);
+    let tunnel = voice.over(opening).await.map_err(|cause| refused(cluster, namespace, &cause))?;
+    Ok((Connector::relay(tunnel), voice))
 }
 
-impl Opened<'_> {
-    /// `work`, while what the way has to say is printed.
-    pub(crate) async fn aloud<T>(&mut self, work: impl Future<Output = T>) -> T {
+impl Voice<'_> {
+    /// `work`, and what is said meanwhile.
+    pub(crate) async fn over<T>(&mut self, work: impl Future<Output = T>) -> T {
         tokio::pin!(work);
         let outcome = loop {
             tokio::select! {

@@ -8,9 +8,13 @@ const MOST_LABEL: usize = 63;
 /// Why a name is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    #[error("`{name}` is no name of a service: at most {MOST_SERVICE_NAME} of a-z 0-9 -, starting with a letter, ending with a letter or digit")]
+    #[error(
+        "`{name}` is no name of a service: at most {MOST_SERVICE_NAME} of a-z 0-9 -, starting with a letter, ending with a letter or digit"
+    )]
     Service { name: String },
-    #[error("`{name}` is no name (RFC 1123 label): at most {MOST_LABEL} of a-z 0-9 -, with a letter or digit at both ends")]
+    #[error(
+        "`{name}` is no name (RFC 1123 label): at most {MOST_LABEL} of a-z 0-9 -, with a letter or digit at both ends"
+    )]
     Label { name: String },
 }
 

@@ -72,4 +72,7 @@ pub(crate) struct ValuesArgs {
     /// As --set, the value is JSON
     #[arg(long, value_name = "KEY=JSON")]
     pub(crate) set_json: Vec<String>,
+    /// As --set, the value is what a file holds
+    #[arg(long, value_name = "KEY=FILE")]
+    pub(crate) set_file: Vec<String>,
 }

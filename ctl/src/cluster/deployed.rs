@@ -7,7 +7,7 @@ use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::api::ListParams;
-use kube::{Api, Resource, ResourceExt as _};
+use kube::{Api, Resource};
 use reach::Cluster;
 use serde::de::DeserializeOwned;
 

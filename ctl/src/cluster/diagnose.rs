@@ -10,7 +10,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use kube::ResourceExt as _;
 
 use super::seen::Seen;
-pub(crate) use pod::{activity, of_pod};
+pub(crate) use pod::{activity, is_ready, of_pod};
 
 /// What kind of thing is wrong; with the subject, it tells one cause from another while texts change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]

@@ -73,9 +73,6 @@ impl Reference {
         self.kind == "Deployment"
     }
 
-    pub(crate) fn is_autoscaler(&self) -> bool {
-        self.kind == "HorizontalPodAutoscaler"
-    }
 
     pub(crate) fn stage(&self) -> Stage {
         self.known().map_or(Stage::Workload, |kind| kind.stage)

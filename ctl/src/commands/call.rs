@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::cli::{Globals, call::CallArgs};
-use crate::collector::Jaeger;
+use crate::collector::{self, Jaeger};
 use crate::error::{Error, ExitCode};
 use crate::interrupt::Interrupt;
 use crate::output::Printer;
@@ -28,7 +28,7 @@ use sink::Sink;
 
 pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
     let outgoing = Outgoing::from_args(&args)?;
-    let asked_jaeger = args.way.jaeger.as_deref().map(super::jaeger_place).transpose()?;
+    let asked_jaeger = args.way.jaeger.as_deref().map(collector::place).transpose()?;
     let mut sink = Sink::open(args.output_file.as_deref(), printer)?;
     let mut interrupt = Interrupt::listen()?;
     let cancel = CancellationToken::new();
@@ -68,9 +68,8 @@ async fn answer(
     cancel: &CancellationToken,
     sink: &mut Sink<'_>,
 ) -> Result<Answered, Error> {
-    let mut open = route.open(&outgoing, cancel).await?;
-    let connector = open.way.connector.clone();
-    let response = exchange::send(&mut open, outgoing, route).await?;
+    let (mut open, mut voice) = route.open(&outgoing, cancel).await?;
+    let response = exchange::send(&mut open, &mut voice, &outgoing, route).await?;
     let (head, mut body) = response.into_parts();
     sink.begin()?;
     if route.args.include {
@@ -78,7 +77,7 @@ async fn answer(
     }
     let mut received: u64 = 0;
     while !sink.closed() {
-        let Some(frame) = open.way.aloud(body.frame()).await else { break };
+        let Some(frame) = voice.over(body.frame()).await else { break };
         let frame = frame.map_err(|cause| exchange::broken_off(&cause, received))?;
         let Ok(data) = frame.into_data() else { continue };
         received += data.len() as u64;
@@ -87,7 +86,7 @@ async fn answer(
     if head.status.as_u16() >= 400 {
         route.printer.note(&format!("{} answered {}", route.args.target, head.status));
     }
-    Ok(Answered { status: head.status, jaeger: open.jaeger, connector })
+    Ok(Answered { status: head.status, jaeger: open.jaeger, connector: open.connector })
 }
 
 /// Exports our own spans, then prints the tree.

@@ -1,10 +1,214 @@
-//! `msctl trace`.
+//! `msctl trace`: a trace from Jaeger, by its id or the latest of a service, as a tree or for programs.
 
-use crate::cli::{Globals, trace::TraceArgs};
-use crate::error::{Error, ExitCode};
+use reach::{Cluster, Connector, Way};
+use tokio_util::sync::CancellationToken;
+
+use super::call::hops;
+use crate::cli::{Format, Globals, trace::TraceArgs};
+use crate::cluster::session;
+use crate::collector::{self, Jaeger};
+use crate::error::{Error, ExitCode, did_you_mean};
+use crate::interrupt::Interrupt;
 use crate::output::Printer;
+use crate::target::ServiceName;
+use crate::trace::{QueryApi, QueryError, Report, Screen, Trace, TraceId, Tree, gaps, render};
+use crate::{lookup, way};
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Wanted {
+    Id(TraceId),
+    /// The service's name in traces, and the Service of that name in the cluster, if it can be one.
+    Latest(String, Option<ServiceName>),
+}
+
+impl Wanted {
+    fn from_args(args: &TraceArgs) -> Result<Self, Error> {
+        let text = match (&args.service, &args.target) {
+            (Some(service), _) => return Ok(Self::service(service)),
+            (None, Some(target)) => target,
+            (None, None) => return Err(Error::usage("no trace id and no service was given")),
+        };
+        match text.parse::<TraceId>() {
+            // A name such as `cafe` is hexadecimal too.
+            Ok(id) if text.len() >= 16 => Ok(Self::Id(id)),
+            Err(cause) if text.len() >= 16 && text.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                Err(Error::usage(format!("`{text}` is no trace id")).why(cause.to_string()))
+            }
+            _ => Ok(Self::service(text)),
+        }
+    }
+
+    fn service(text: &str) -> Self {
+        match text.parse::<ServiceName>() {
+            Ok(service) => Self::Latest(service.name.clone(), Some(service)),
+            Err(_) => Self::Latest(text.to_owned(), None),
+        }
+    }
+
+    fn place(&self) -> Option<&ServiceName> {
+        match self {
+            Self::Id(_) => None,
+            Self::Latest(_, service) => service.as_ref(),
+        }
+    }
+}
 
 pub(crate) async fn run(args: TraceArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
-    let _ = (args, globals, printer);
-    Err(Error::new(ExitCode::Failed, "trace is not built in yet"))
+    let wanted = Wanted::from_args(&args)?;
+    let mut interrupt = Interrupt::listen()?;
+    let cancel = CancellationToken::new();
+    let work = fetch(&wanted, &args, globals, &cancel, printer);
+    let trace = way::bounded("asking Jaeger", args.timeout, &mut interrupt, &cancel, work).await?;
+    let tree = Tree::build(trace);
+    let gaps = gaps(&tree, None, None);
+    match args.output.format {
+        Format::Json => printer.json(&Report::new(&tree, &gaps))?,
+        Format::Yaml => printer.yaml(&Report::new(&tree, &gaps))?,
+        Format::Name => printer.line(&tree.id.to_string())?,
+        Format::Table | Format::Wide => {
+            let mut screen = Screen::of_stdout(printer.colour().stdout);
+            if args.output.format == Format::Wide {
+                screen.width = None;
+            }
+            printer.text(&render(&tree, screen))?;
+            for gap in &gaps {
+                printer.warning(&format!("the trace is not whole: {gap}"));
+            }
+        }
+    }
+    Ok(ExitCode::Done)
+}
+
+async fn fetch(
+    wanted: &Wanted,
+    args: &TraceArgs,
+    globals: &Globals,
+    cancel: &CancellationToken,
+    printer: &Printer,
+) -> Result<Trace, Error> {
+    let chosen = way::chosen(&args.way);
+    let asked = args.way.jaeger.as_deref().map(collector::place).transpose()?;
+    let cluster = match (session::connect(globals).await, chosen) {
+        (Ok(cluster), _) => Some(cluster),
+        (Err(_), Way::Direct) => None,
+        (Err(error), Way::Relay) => return Err(error),
+    };
+    let default = match &cluster {
+        Some(cluster) => &cluster.namespace,
+        None => globals.namespace.as_deref().unwrap_or("default"),
+    };
+    let namespace = wanted.place().map_or(default, |service| service.namespace_or(default)).to_owned();
+    let jaeger = async {
+        match &asked {
+            Some(place) => Jaeger::asked(place),
+            None => behind(cluster.as_ref(), wanted.place(), &namespace).await.unwrap_or_else(Jaeger::guess),
+        }
+    };
+    let opening = way::open(chosen, cluster.as_ref(), &namespace, &args.way, cancel, printer);
+    let (opened, jaeger) = futures::join!(opening, jaeger);
+    let (connector, mut voice) = opened?;
+    let jaeger = if chosen == Way::Direct { jaeger.seen_from_anywhere(&namespace) } else { jaeger };
+    let api = QueryApi::new(connector, jaeger.query());
+    voice.over(ask(&api, wanted, &jaeger)).await
+}
+
+/// Where the service itself sends its spans.
+async fn behind(cluster: Option<&Cluster>, service: Option<&ServiceName>, namespace: &str) -> Option<Jaeger> {
+    Jaeger::behind(&lookup::span_endpoint(cluster?, &service?.name, namespace).await?)
+}
+
+async fn ask(api: &QueryApi<Connector>, wanted: &Wanted, jaeger: &Jaeger) -> Result<Trace, Error> {
+    let found = match wanted {
+        Wanted::Id(id) => api.trace(*id).await,
+        Wanted::Latest(service, _) => api.latest(service).await,
+    };
+    match found {
+        Ok(Some(trace)) => Ok(trace),
+        Ok(None) => Err(not_found(api, wanted).await),
+        Err(cause) => Err(unavailable(&cause, wanted, jaeger)),
+    }
+}
+
+fn unavailable(cause: &QueryError, wanted: &Wanted, jaeger: &Jaeger) -> Error {
+    let what = match wanted {
+        Wanted::Id(id) => format!("cannot read trace {id}"),
+        Wanted::Latest(service, _) => format!("cannot read the latest trace of {service}"),
+    };
+    hops::explain(Error::new(ExitCode::Failed, what), cause, jaeger)
+}
+
+/// Jaeger is there and does not have it.
+async fn not_found(api: &QueryApi<Connector>, wanted: &Wanted) -> Error {
+    let authority = api.authority();
+    match wanted {
+        Wanted::Id(id) => Error::new(ExitCode::Failed, format!("Jaeger at {authority} has no trace {id}"))
+            .why("it was never sampled, is still on its way, or is older than what Jaeger keeps")
+            .next("msctl trace SERVICE shows the latest; msctl call TARGET --trace makes one"),
+        Wanted::Latest(service, _) => {
+            let error = Error::new(ExitCode::Failed, format!("Jaeger at {authority} has no trace of {service}"));
+            match api.services().await {
+                Ok(known) => unknown_service(error, service, &known),
+                Err(_) => error,
+            }
+        }
+    }
+}
+
+fn unknown_service(error: Error, service: &str, known: &[String]) -> Error {
+    let meant = did_you_mean(service, known.iter().map(String::as_str).filter(|name| *name != service));
+    match (known, meant) {
+        ([], _) => error
+            .why("it has no traces at all")
+            .next("services send them where OTEL_EXPORTER_OTLP_ENDPOINT says; charts set it from telemetry.endpoint"),
+        (_, Some(meant)) => error.why(format!("it has traces of {}", known.join(", "))).next(format!("msctl trace {meant}")),
+        (_, None) => error
+            .why(format!("it has traces of {}", known.join(", ")))
+            .next(format!("msctl call {service} --trace makes one")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser as _;
+
+    fn wanted(args: &[&str]) -> Result<Wanted, Error> {
+        let cli = Cli::try_parse_from(["msctl", "trace"].iter().chain(args)).unwrap();
+        let Command::Trace(args) = cli.command else { panic!("another verb") };
+        Wanted::from_args(&args)
+    }
+
+    fn latest(text: &str) -> Wanted {
+        Wanted::Latest(text.to_owned(), text.parse().ok())
+    }
+
+    #[test]
+    fn an_id_is_told_from_a_service() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_eq!(wanted(&[id]).unwrap(), Wanted::Id(id.parse().unwrap()));
+        assert_eq!(wanted(&["service-a"]).unwrap(), latest("service-a"));
+        assert_eq!(wanted(&["cafe"]).unwrap(), latest("cafe"));
+        assert_eq!(wanted(&["--service", id]).unwrap(), Wanted::Latest(id.to_owned(), id.parse().ok()));
+        assert_eq!(wanted(&["Order Service"]).unwrap(), Wanted::Latest("Order Service".to_owned(), None));
+    }
+
+    #[test]
+    fn an_id_with_a_digit_too_many_is_no_service() {
+        let error = wanted(&["4bf92f3577b34da6a3ce929d0e0e47360"]).unwrap_err();
+        assert_eq!(error.code(), ExitCode::Usage);
+        assert!(wanted(&["00000000000000000000000000000000"]).is_err());
+    }
+
+    #[test]
+    fn a_service_without_traces_gets_those_that_have_some() {
+        let error = |known: &[&str]| {
+            let known: Vec<String> = known.iter().map(|name| (*name).to_owned()).collect();
+            unknown_service(Error::new(ExitCode::Failed, "no trace"), "servce-a", &known).to_string()
+        };
+        assert!(error(&["service-a", "service-b"]).contains("next: msctl trace service-a"));
+        assert!(error(&["orders"]).contains("it has traces of orders"));
+        assert!(error(&[]).contains("telemetry.endpoint"));
+    }
 }

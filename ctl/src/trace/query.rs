@@ -38,6 +38,9 @@ pub enum QueryError {
     TooLarge { authority: String },
     #[error("Jaeger at {authority} answered {status}{}", said(message))]
     Refused { authority: String, status: StatusCode, message: String },
+    /// Jaeger's own 404, for a trace that it does not have.
+    #[error("Jaeger at {authority} does not have it")]
+    Absent { authority: String },
     #[error("what {authority} answers is not Jaeger's query API")]
     Foreign { authority: String, source: serde_json::Error },
     #[error("Jaeger at {authority} sent a span with a malformed id")]
@@ -69,7 +72,7 @@ where
         // Raw: clocks are put right here, where it is said too.
         match self.get::<WireTrace>(&format!("/api/traces/{id}?raw=true")).await {
             Ok(traces) => Ok(self.spans(traces)?.into_iter().find(|trace| trace.id == id)),
-            Err(QueryError::Refused { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
+            Err(QueryError::Absent { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -115,7 +118,11 @@ where
         })?;
         let body = body.to_bytes();
         if !status.is_success() {
-            return Err(QueryError::Refused { authority: authority(), status, message: fault(&body) });
+            return Err(match (status, fault(&body)) {
+                // Another server's 404 means that this is no Jaeger at all.
+                (StatusCode::NOT_FOUND, Ok(_)) => QueryError::Absent { authority: authority() },
+                (_, Ok(message) | Err(message)) => QueryError::Refused { authority: authority(), status, message },
+            });
         }
         let answer: Answer<T> =
             serde_json::from_slice(&body).map_err(|source| QueryError::Foreign { authority: authority(), source })?;
@@ -123,11 +130,11 @@ where
     }
 }
 
-/// What an answer with an error status says, shortened when it is no answer of Jaeger's.
-fn fault(body: &[u8]) -> String {
+/// What an answer with an error status says: in Jaeger's words, else the beginning of something else's.
+fn fault(body: &[u8]) -> Result<String, String> {
     match serde_json::from_slice::<Answer<serde::de::IgnoredAny>>(body) {
-        Ok(answer) => answer.errors.into_iter().map(|fault| fault.msg).collect::<Vec<_>>().join("; "),
-        Err(_) => String::from_utf8_lossy(body).trim().chars().take(200).collect(),
+        Ok(answer) => Ok(answer.errors.into_iter().map(|fault| fault.msg).collect::<Vec<_>>().join("; ")),
+        Err(_) => Err(String::from_utf8_lossy(body).chars().filter(|c| !c.is_control()).take(200).collect()),
     }
 }
 

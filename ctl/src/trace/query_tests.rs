@@ -74,6 +74,8 @@ async fn something_else_than_jaeger_is_recognised() {
     let (api, _questions) = jaeger(200, "Hello, World!").await;
     let error = api.services().await.unwrap_err();
     assert!(matches!(error, QueryError::Foreign { .. }), "{error}");
+    let (api, _questions) = jaeger(404, "404 page not found\n").await;
+    assert!(api.trace(trace_id()).await.unwrap_err().to_string().ends_with("404 Not Found: 404 page not found"));
     let (api, _questions) = jaeger(405, "<html>no</html>").await;
     assert!(api.services().await.unwrap_err().to_string().ends_with("405 Method Not Allowed: <html>no</html>"));
 }

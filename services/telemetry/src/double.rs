@@ -160,7 +160,7 @@ impl Drop for Collector {
 pub(crate) fn settings(address: SocketAddr) -> Settings {
     Settings {
         endpoint: Some(format!("http://{address}/v1/traces")),
-        batch: Batch { schedule_delay: Duration::from_secs(600), ..Batch::default() },
+        batch: Batch { schedule_delay: Duration::from_mins(10), ..Batch::default() },
         ..Settings::default()
     }
 }
@@ -249,5 +249,9 @@ fn attribute(attributes: &[KeyValue], key: &str) -> Option<String> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 0xf])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }

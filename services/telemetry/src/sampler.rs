@@ -59,17 +59,14 @@ impl Sampler {
     /// Whether a span of `trace_id` under `parent` is to be recorded.
     pub(crate) fn samples(self, parent: &SpanContext, trace_id: TraceId) -> bool {
         match self {
-            Self::AlwaysOn => true,
-            Self::AlwaysOff => false,
-            Self::TraceIdRatio(ratio) => ratio.keeps(trace_id),
             Self::ParentBasedAlwaysOn | Self::ParentBasedAlwaysOff | Self::ParentBasedTraceIdRatio(_)
                 if parent.is_valid() =>
             {
                 parent.is_sampled()
             }
-            Self::ParentBasedAlwaysOn => true,
-            Self::ParentBasedAlwaysOff => false,
-            Self::ParentBasedTraceIdRatio(ratio) => ratio.keeps(trace_id),
+            Self::AlwaysOn | Self::ParentBasedAlwaysOn => true,
+            Self::AlwaysOff | Self::ParentBasedAlwaysOff => false,
+            Self::TraceIdRatio(ratio) | Self::ParentBasedTraceIdRatio(ratio) => ratio.keeps(trace_id),
         }
     }
 }

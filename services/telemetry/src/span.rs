@@ -170,7 +170,7 @@ mod tests {
     use opentelemetry::trace::TraceId;
 
     use super::*;
-    use crate::double::{Collector, telemetry};
+    use crate::double::{Collector, Received, telemetry};
     use crate::{Settings, current_trace_id};
 
     #[tokio::test]
@@ -218,7 +218,7 @@ mod tests {
         }
         collector.flush(&telemetry).await;
 
-        let mut exported: Vec<_> = collector.spans().iter().map(|span| span.trace_id()).collect();
+        let mut exported: Vec<_> = collector.spans().iter().map(Received::trace_id).collect();
         exported.sort();
         sampled.sort();
         assert_eq!(exported, sampled);

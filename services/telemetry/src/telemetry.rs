@@ -59,11 +59,13 @@ pub enum InitError {
 /// Sets telemetry up for the whole process. To be called once, inside the tokio runtime that shall send the spans.
 ///
 /// Spans go to [`Settings::endpoint`] over plain HTTP.
+#[expect(clippy::needless_pass_by_value, reason = "settings are read once; a caller has no use for them after")]
 pub fn init(identity: Identity, settings: Settings) -> Result<Telemetry, InitError> {
     Telemetry::new(identity, &settings, None)?.install()
 }
 
 /// As [`init`], but spans are sent with `client`, to which [`Settings::endpoint`] may be any URL it understands.
+#[expect(clippy::needless_pass_by_value, reason = "settings are read once; a caller has no use for them after")]
 pub fn init_with_http_client(
     identity: Identity,
     settings: Settings,

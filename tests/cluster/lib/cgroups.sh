@@ -35,11 +35,12 @@ cgroup_fill_cpuset() {
 	done
 }
 
+# cgroups_remove CGROUP: that one and all below it, in every hierarchy.
 cgroups_remove() {
 	local hierarchy
 	while read -r hierarchy; do
-		[[ -d $hierarchy/$CGROUP ]] || continue
-		wait_until 10 "cgroups under $hierarchy/$CGROUP to go" cgroup_remove "$hierarchy/$CGROUP"
+		[[ -d $hierarchy$1 ]] || continue
+		wait_until 20 "the cgroups under $hierarchy$1 to be empty" cgroup_remove "$hierarchy$1"
 	done < <(cgroup_hierarchies)
 }
 
@@ -47,11 +48,4 @@ cgroups_remove() {
 cgroup_remove() {
 	find "$1" -depth -type d -exec rmdir {} + || true
 	[[ ! -d $1 ]]
-}
-
-cgroups_left() {
-	local hierarchy
-	while read -r hierarchy; do
-		if [[ -d $hierarchy/$CGROUP ]]; then echo "$hierarchy/$CGROUP"; fi
-	done < <(cgroup_hierarchies)
 }

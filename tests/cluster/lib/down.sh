@@ -20,7 +20,7 @@ state_remove() {
 	local node
 	for node in "${NODES[@]}"; do process_kill "$node"; done
 	wait_until 20 "the nodes' processes to end" processes_gone
-	cgroups_remove
+	cgroups_remove "/$CGROUP"
 	rmdir --ignore-fail-on-non-empty "${NODE_FOLDERS[@]}" 2>/dev/null || true
 	rm -rf "$RUN" "$CERTS" "$CONFIG" "$KUBECONFIG_FILE" "$STATE/etcd" "$STATE/nodes" "$STATE/made-by"
 }

@@ -8,6 +8,8 @@ node_start() {
 	node_alive "$node" && return
 	process_kill "$node"
 	say "$node: starting"
+	# The kubelet would wait for each container that it finds a cgroup of.
+	cgroups_remove "$(node_cgroup "$node")"
 	cgroups_create "$node"
 	rm -f "$RUN/$node.ready" "$RUN/$node".*.pid
 	mkdir -p "$(node_home "$node")"

@@ -11,10 +11,8 @@ use crate::values::Values;
 
 pub(super) fn build(release: &Release<'_>, values: &Values) -> HorizontalPodAutoscaler {
     let scaling = &values.autoscaling;
-    let targets = [
-        ("cpu", scaling.target_cpu_utilization_percentage),
-        ("memory", scaling.target_memory_utilization_percentage),
-    ];
+    let targets =
+        [("cpu", scaling.target_cpu_utilization_percentage), ("memory", scaling.target_memory_utilization_percentage)];
     let metrics = targets.into_iter().filter_map(|(name, target)| target.map(|target| metric(name, target)));
     HorizontalPodAutoscaler {
         metadata: labels::metadata(release, values),

@@ -56,9 +56,8 @@ mod tests {
 
     #[test]
     fn the_checksum_tells_keys_from_values() {
-        let of = |pairs: &[(&str, &str)]| {
-            checksum(&pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
-        };
+        let of =
+            |pairs: &[(&str, &str)]| checksum(&pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect());
         assert_ne!(of(&[("A", "1\nB=2")]), of(&[("A", "1"), ("B", "2")]));
         assert_ne!(of(&[("A", "BC")]), of(&[("AB", "C")]));
         // printf 'A\0<&>\0' | sha256sum

@@ -103,12 +103,8 @@ impl Serialize for HttpRoute {
             metadata: &'a ObjectMeta,
             spec: &'a HttpRouteSpec,
         }
-        let whole = Whole {
-            api_version: Self::API_VERSION,
-            kind: Self::KIND,
-            metadata: &self.metadata,
-            spec: &self.spec,
-        };
+        let whole =
+            Whole { api_version: Self::API_VERSION, kind: Self::KIND, metadata: &self.metadata, spec: &self.spec };
         whole.serialize(serializer)
     }
 }

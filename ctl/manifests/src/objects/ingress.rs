@@ -12,10 +12,10 @@ use crate::values::types::{IngressHost, IngressPath, PathType};
 
 pub(super) fn build(release: &Release<'_>, values: &Values) -> Ingress {
     let ingress = &values.ingress;
-    let tls = ingress.tls.iter().map(|tls| IngressTLS {
-        hosts: list(tls.hosts.clone()),
-        secret_name: tls.secret_name.clone(),
-    });
+    let tls = ingress
+        .tls
+        .iter()
+        .map(|tls| IngressTLS { hosts: list(tls.hosts.clone()), secret_name: tls.secret_name.clone() });
     Ingress {
         metadata: labels::annotated(release, values, &ingress.annotations),
         spec: Some(IngressSpec {

@@ -67,12 +67,10 @@ fn egress(values: &Values) -> Vec<NetworkPolicyEgressRule> {
     let to: Vec<_> = values.network_policy.egress.to.iter().map(peer).collect();
     let peers = (!to.is_empty()).then_some(NetworkPolicyEgressRule { to: Some(to), ports: None });
     // Wherever the cluster's DNS is: a pod, or the node's cache.
-    let dns = NetworkPolicyEgressRule {
-        to: None,
-        ports: Some(vec![port(DNS_PORT, "UDP"), port(DNS_PORT, "TCP")]),
-    };
+    let dns = NetworkPolicyEgressRule { to: None, ports: Some(vec![port(DNS_PORT, "UDP"), port(DNS_PORT, "TCP")]) };
     let exports = values.telemetry.endpoint.as_deref().is_some_and(|endpoint| !endpoint.is_empty());
-    let anywhere = NetworkPolicyPeer { namespace_selector: Some(LabelSelector::default()), ..NetworkPolicyPeer::default() };
+    let anywhere =
+        NetworkPolicyPeer { namespace_selector: Some(LabelSelector::default()), ..NetworkPolicyPeer::default() };
     let traces = exports.then(|| NetworkPolicyEgressRule {
         to: Some(vec![anywhere]),
         ports: Some(OTLP_PORTS.iter().map(|number| port(*number, "TCP")).collect()),

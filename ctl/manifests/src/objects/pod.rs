@@ -37,9 +37,7 @@ fn spec(release: &Release<'_>, values: &Values) -> PodSpec {
         enable_service_links: Some(false),
         image_pull_secrets: list(pull_secrets.map(|s| LocalObjectReference { name: s.name.clone() }).collect()),
         security_context: Some(security_context(values)),
-        termination_grace_period_seconds: Some(
-            values.drain.delay_seconds + values.drain.timeout_seconds + KILL_MARGIN,
-        ),
+        termination_grace_period_seconds: Some(values.drain.delay_seconds + values.drain.timeout_seconds + KILL_MARGIN),
         priority_class_name: values.priority_class_name.clone(),
         node_selector: (!node_selector.is_empty())
             .then(|| node_selector.iter().map(|(key, value)| (key.clone(), value.0.clone())).collect()),

@@ -53,10 +53,10 @@ fn empty_dir(size: Option<&types::Quantity>) -> EmptyDirVolumeSource {
 }
 
 fn volume(name: &str, volume: &types::Volume) -> Volume {
-    let claim = volume.persistent_volume_claim.as_ref().map(|claim| PersistentVolumeClaimVolumeSource {
-        claim_name: claim.claim_name.clone(),
-        read_only: None,
-    });
+    let claim = volume
+        .persistent_volume_claim
+        .as_ref()
+        .map(|claim| PersistentVolumeClaimVolumeSource { claim_name: claim.claim_name.clone(), read_only: None });
     let config_map = volume
         .config_map
         .as_ref()

@@ -132,7 +132,11 @@ fn wrong_type(value: &Value, schema: &Value) -> String {
         Value::Object(_) => "it is a map".to_owned(),
     };
     let scalar = matches!(value, Value::Bool(_) | Value::Number(_));
-    let hint = if scalar && types(schema).any(|kind| kind == "string") { "; put it in quotes, or use --set-string" } else { "" };
+    let hint = if scalar && types(schema).any(|kind| kind == "string") {
+        "; put it in quotes, or use --set-string"
+    } else {
+        ""
+    };
     format!("{found}; allowed: {}{hint}", allowed(schema))
 }
 

@@ -85,10 +85,14 @@ pub(crate) fn repository_problem(repository: &str) -> Option<&'static str> {
         return Some("it is empty: give registry, name and tag, such as ghcr.io/acme/orders:1.0.0");
     }
     let Some((registry, path)) = repository.split_once('/') else {
-        return Some("it names no registry: write it in full, such as docker.io/library/NAME:TAG or ghcr.io/OWNER/NAME:TAG");
+        return Some(
+            "it names no registry: write it in full, such as docker.io/library/NAME:TAG or ghcr.io/OWNER/NAME:TAG",
+        );
     };
     if !(registry.contains(['.', ':']) || registry == "localhost") {
-        return Some("it names no registry: write it in full, such as docker.io/OWNER/NAME:TAG or ghcr.io/OWNER/NAME:TAG");
+        return Some(
+            "it names no registry: write it in full, such as docker.io/OWNER/NAME:TAG or ghcr.io/OWNER/NAME:TAG",
+        );
     }
     let host = |c: char| c.is_ascii_alphanumeric() || ".:-".contains(c);
     if registry.is_empty() || !registry.chars().all(host) {

@@ -72,7 +72,10 @@ mod tests {
 
     #[test]
     fn a_users_map_wins_over_a_scalar_and_the_other_way_round() {
-        assert_eq!(merge(json!({"a": 1, "b": {"c": 1}}), json!({"a": {"x": 1}, "b": 2})), json!({"a": {"x": 1}, "b": 2}));
+        assert_eq!(
+            merge(json!({"a": 1, "b": {"c": 1}}), json!({"a": {"x": 1}, "b": 2})),
+            json!({"a": {"x": 1}, "b": 2})
+        );
     }
 
     #[test]

@@ -104,7 +104,8 @@ impl Rules {
     fn numbers(&mut self, values: &Values) {
         let scaling = &values.autoscaling;
         if scaling.min_replicas > scaling.max_replicas {
-            let message = format!("{} is more than autoscaling.maxReplicas, {}", scaling.min_replicas, scaling.max_replicas);
+            let message =
+                format!("{} is more than autoscaling.maxReplicas, {}", scaling.min_replicas, scaling.max_replicas);
             self.refuse("autoscaling.minReplicas", message);
         }
         let targets = (scaling.target_cpu_utilization_percentage, scaling.target_memory_utilization_percentage);
@@ -136,7 +137,8 @@ impl Rules {
         let mut mounted: Vec<(String, String)> = tmp.into_iter().collect();
         for (name, volume) in &values.volumes {
             let path = format!("volumes.{name}");
-            let sources = [volume.empty_dir.is_some(), volume.config_map.is_some(), volume.persistent_volume_claim.is_some()];
+            let sources =
+                [volume.empty_dir.is_some(), volume.config_map.is_some(), volume.persistent_volume_claim.is_some()];
             if sources.iter().filter(|source| **source).count() != 1 {
                 self.refuse(&path, "exactly one source is needed: emptyDir, configMap or persistentVolumeClaim");
             }
@@ -169,7 +171,10 @@ impl Rules {
 
     fn reserved(&mut self, values: &Values) {
         for name in OWN_VARIABLES.iter().filter(|name| values.env.contains_key(**name)) {
-            self.refuse(format!("env.{name}"), "the chart sets this variable itself; telemetry.resourceAttributes adds attributes");
+            self.refuse(
+                format!("env.{name}"),
+                "the chart sets this variable itself; telemetry.resourceAttributes adds attributes",
+            );
         }
         let own = |key: &str| key.starts_with("app.kubernetes.io/") || key.starts_with("msctl.dev/");
         for key in values.pod_labels.keys().filter(|key| own(key)) {

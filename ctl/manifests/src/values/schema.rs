@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use super::formats;
 use super::types::Values;
 
 /// The schema of complete values, as [`super::resolve`] checks them: every key, which ones have to be there, named formats.
@@ -22,10 +23,13 @@ pub fn schema() -> Value {
 pub fn chart_schema(chart: &str) -> Value {
     let mut schema = schema();
     relax(&mut schema);
-    strip_formats(&mut schema);
+    formats_to_patterns(&mut schema);
     if let Some(properties) = schema.pointer_mut("/properties").and_then(Value::as_object_mut) {
         properties.insert("global".into(), json!({ "type": "object", "description": "Set by Helm." }));
-        properties.insert("microservice".into(), json!({ "type": "object", "description": "Set by Helm: the library chart." }));
+        properties.insert(
+            "microservice".into(),
+            json!({ "type": "object", "description": "Set by Helm: the library chart." }),
+        );
         let enabled = "Whether an umbrella chart installs this chart; of no meaning by itself.";
         properties.insert("enabled".into(), json!({ "type": "boolean", "description": enabled }));
     }
@@ -72,13 +76,19 @@ fn titled(schema: &Value, title: &str) -> Value {
     let mut titled = Map::new();
     for key in ["$schema", "$comment", "title"] {
         let value = match key {
-            "$comment" => json!("Generated from ctl/manifests/src/values/types; UPDATE_GOLDENS=1 cargo test -p manifests writes it."),
+            "$comment" => json!(
+                "Generated from ctl/manifests/src/values/types; UPDATE_GOLDENS=1 cargo test -p manifests writes it."
+            ),
             "title" => json!(title),
             key => schema[key].clone(),
         };
         titled.insert(key.to_owned(), value);
     }
-    let rest = schema.as_object().into_iter().flatten().filter(|(key, _)| !["$schema", "title", "description"].contains(&key.as_str()));
+    let rest = schema
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(key, _)| !["$schema", "title", "description"].contains(&key.as_str()));
     titled.extend(rest.map(|(key, value)| (key.clone(), value.clone())));
     Value::Object(titled)
 }
@@ -87,7 +97,7 @@ fn titled(schema: &Value, title: &str) -> Value {
 fn simplify(schema: &mut Value) {
     each_schema(schema, &mut |map| {
         map.remove("default");
-        if map.get("format").and_then(Value::as_str).is_some_and(|format| super::formats::named(format).is_none()) {
+        if map.get("format").and_then(Value::as_str).is_some_and(|format| formats::named(format).is_none()) {
             map.remove("format");
         }
         shorten_choice(map);
@@ -109,7 +119,9 @@ fn shorten_choice(map: &mut Map<String, Value>) {
 
 /// `anyOf` something and null becomes the something with null among its types.
 fn shorten_nullable(map: &mut Map<String, Value>) {
-    let Some([Value::Object(inner), null]) = map.get("anyOf").and_then(Value::as_array).map(Vec::as_slice) else { return };
+    let Some([Value::Object(inner), null]) = map.get("anyOf").and_then(Value::as_array).map(Vec::as_slice) else {
+        return;
+    };
     if *null != json!({ "type": "null" }) {
         return;
     }
@@ -151,10 +163,13 @@ fn relax(schema: &mut Value) {
     }
 }
 
-/// Drops our named formats, which only msctl knows; the patterns stay.
-fn strip_formats(schema: &mut Value) {
+/// Our named formats, which only msctl knows, become patterns, which Helm knows too.
+fn formats_to_patterns(schema: &mut Value) {
     each_schema(schema, &mut |map| {
-        map.remove("format");
+        let format = map.remove("format");
+        if let Some(format) = format.as_ref().and_then(Value::as_str).and_then(formats::named) {
+            map.insert("pattern".into(), json!(format.pattern));
+        }
     });
 }
 

@@ -166,6 +166,9 @@ impl Parser<'_> {
                     Value::Object(inner) => inner,
                     _ => Map::new(),
                 };
+                if self.rest.is_empty() {
+                    return Err(SetError::NoValue(format!("{key}[{index}]")));
+                }
                 self.key(&mut inner, level)?;
                 Value::Object(inner)
             }
@@ -207,8 +210,7 @@ impl Parser<'_> {
     }
 
     fn json(&mut self, key: &str) -> Result<Value, SetError> {
-        let problem =
-            |error: serde_json::Error| SetError::Json { key: key.to_owned(), error: error.to_string() };
+        let problem = |error: serde_json::Error| SetError::Json { key: key.to_owned(), error: error.to_string() };
         let trimmed = self.rest.trim_start();
         if trimmed.is_empty() || trimmed.starts_with(',') {
             self.rest = trimmed.strip_prefix(',').unwrap_or(trimmed);

@@ -270,10 +270,7 @@ mod tests {
     #[test]
     fn quotes_keep_a_scalar_a_string() {
         let text = "a: yes\nb: 'yes'\nc: \"0400\"\nd: 0400\ne: |\n  no\nf: !!str 5\ng: !!int 0x10\n";
-        assert_eq!(
-            read(text),
-            json!({"a": true, "b": "yes", "c": "0400", "d": 256, "e": "no\n", "f": "5", "g": 16})
-        );
+        assert_eq!(read(text), json!({"a": true, "b": "yes", "c": "0400", "d": 256, "e": "no\n", "f": "5", "g": 16}));
     }
 
     #[test]
@@ -284,10 +281,7 @@ mod tests {
     #[test]
     fn anchors_aliases_and_merge_keys_are_expanded() {
         let text = "base: &base {a: 1, b: 2}\nmore: {<<: *base, b: 3}\nlist: &l [1]\nagain: *l\n";
-        assert_eq!(
-            read(text),
-            json!({"base": {"a": 1, "b": 2}, "more": {"b": 3, "a": 1}, "list": [1], "again": [1]})
-        );
+        assert_eq!(read(text), json!({"base": {"a": 1, "b": 2}, "more": {"b": 3, "a": 1}, "list": [1], "again": [1]}));
     }
 
     #[test]
@@ -300,10 +294,7 @@ mod tests {
 
     #[test]
     fn what_is_no_map_is_refused_by_name() {
-        assert_eq!(
-            refused("- a\n"),
-            "read test.yaml: the document is a list; values are a map, such as `replicas: 3`"
-        );
+        assert_eq!(refused("- a\n"), "read test.yaml: the document is a list; values are a map, such as `replicas: 3`");
     }
 
     #[test]
@@ -314,7 +305,10 @@ mod tests {
 
     #[test]
     fn a_doubled_key_is_refused() {
-        assert_eq!(refused("a: 1\nb: 2\na: 3\n"), "read test.yaml as YAML: line 3, column 1: the key `a` is there twice");
+        assert_eq!(
+            refused("a: 1\nb: 2\na: 3\n"),
+            "read test.yaml as YAML: line 3, column 1: the key `a` is there twice"
+        );
     }
 
     #[test]

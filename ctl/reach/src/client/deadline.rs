@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -91,13 +91,10 @@ where
             }
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        match &mut self.limit {
-            Some((limit, sleep)) if sleep.as_mut().poll(cx).is_ready() => {
-                let stalled = format!("the answer stalled for {limit:?}");
-                Poll::Ready(Some(Err(std::io::Error::new(std::io::ErrorKind::TimedOut, stalled).into())))
-            }
-            _ => Poll::Pending,
-        }
+        let Some((limit, sleep)) = &mut self.limit else { return Poll::Pending };
+        ready!(sleep.as_mut().poll(cx));
+        let stalled = format!("the answer stalled for {limit:?}");
+        Poll::Ready(Some(Err(std::io::Error::new(std::io::ErrorKind::TimedOut, stalled).into())))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -144,7 +144,7 @@ where
     let https = config.rustls_https_connector_with_connector(connector).map_err(tls_error)?;
     let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
-        .build::<_, Body>(Timeout::new(https, limits.connect));
+        .build::<_, Body>(ServiceBuilder::new().map_future(Box::pin).service(Timeout::new(https, limits.connect)));
     let retry = RetryPolicy::new(Duration::from_millis(100), Duration::from_secs(2), 3, true)
         .unwrap_or_default();
     let service = ServiceBuilder::new()

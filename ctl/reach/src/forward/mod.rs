@@ -10,7 +10,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use kube::Client;
 
-pub(crate) use stream::{PodError, PodStream};
+pub(crate) use stream::PodStream;
 
 /// A port-forward over a real connection.
 pub(crate) type Forwarded = PodStream<TokioIo<Upgraded>>;

@@ -65,7 +65,7 @@ impl RelayConfig {
     /// The first variable whose value can't be used.
     pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, RelayConfigError> {
         let defaults = Self::default();
-        let get = |name| lookup(name).filter(|value| !value.is_empty());
+        let get = |name: &str| lookup(name).filter(|value| !value.is_empty());
         Ok(Self {
             listen: (Ipv4Addr::LOCALHOST, read(&get, "MSCTL_RELAY_PORT", "a port from 1 to 65535", parse_port, PORT)?).into(),
             idle_timeout: read(&get, IDLE_VARIABLE, DURATION, parse_duration, defaults.idle_timeout)?,

@@ -14,7 +14,7 @@ mod idle;
 mod policy;
 mod pump;
 #[cfg(test)]
-mod tests;
+pub(crate) mod testing;
 
 use std::future::Future;
 use std::io;

@@ -57,7 +57,7 @@ impl<'a> Wait<'a> {
         looks.reset();
         loop {
             if self.watch.is_none() {
-                self.watch = Some(self.open_watch().await?);
+                self.watch = Some(open_watch(self.starter).await?);
             }
             let step = tokio::select! {
                 event = next(&mut self.watch) => self.seen(event).await?,
@@ -82,13 +82,6 @@ impl<'a> Wait<'a> {
     fn attach(&self, pod: String) -> BoxFuture<'a, Result<Session, AttachError>> {
         let inner = self.starter.inner;
         async move { inner.attach(&pod, Established::OnAnswer).await }.boxed()
-    }
-
-    async fn open_watch(&self) -> Result<Pods, TunnelError> {
-        let params = WatchParams::default().labels(&self.starter.inner.identity.selector()).timeout(60);
-        // Version 0: what is there comes first, as if it had just been added; no list is needed.
-        let watch = self.starter.pods.watch(&params, "0").await;
-        Ok(watch.map_err(|error| self.starter.api_error("watch pods", error))?.boxed())
     }
 
     async fn seen(&mut self, event: Option<Result<WatchEvent<Pod>, kube::Error>>) -> Result<Step, TunnelError> {
@@ -154,7 +147,7 @@ impl<'a> Wait<'a> {
     }
 
     /// No pod for a while: is the Job still there, and may it make one?
-    async fn look(&self) -> Result<Step, TunnelError> {
+    async fn look(&mut self) -> Result<Step, TunnelError> {
         let job = self.starter.jobs.get_opt(&self.starter.inner.identity.name).await;
         let job = job.map_err(|error| self.starter.api_error("get the relay's job", error))?;
         let Some(job) = job.filter(|job| job.metadata.uid.as_deref() == Some(self.job)) else { return Ok(Step::Again) };
@@ -170,6 +163,13 @@ impl<'a> Wait<'a> {
         self.starter.note_waiting("the job controller to make its pod");
         Ok(Step::Go)
     }
+}
+
+async fn open_watch(starter: &Starter<'_>) -> Result<Pods, TunnelError> {
+    let params = WatchParams::default().labels(&starter.inner.identity.selector()).timeout(60);
+    // Version 0: what is there comes first, as if it had just been added; no list is needed.
+    let watch = starter.pods.watch(&params, "0").await;
+    Ok(watch.map_err(|error| starter.api_error("watch pods", error))?.boxed())
 }
 
 fn has_ended(pod: &Pod) -> bool {

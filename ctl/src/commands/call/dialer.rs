@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use http::Uri;
+use hyper_util::rt::TokioIo;
 use reach::{Connector, DialError, Stream};
 use tokio::sync::Notify;
 use tower::Service;
@@ -82,9 +83,9 @@ fn is_hopeless(error: &DialError) -> bool {
 }
 
 impl Service<Uri> for Dialer {
-    type Response = Stream;
+    type Response = TokioIo<Stream>;
     type Error = Arc<DialError>;
-    type Future = Pin<Box<dyn Future<Output = Result<Stream, Arc<DialError>>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Stream>, Arc<DialError>>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Arc<DialError>>> {
         self.connector.poll_ready(cx).map_err(Arc::new)

@@ -14,7 +14,8 @@ use super::route::{Open, Route};
 use crate::cluster::failure;
 use crate::error::{Error, ExitCode};
 use crate::lookup;
-use crate::target::{Host, ServiceName};
+use crate::target::ServiceName;
+use crate::way::Voice;
 
 /// Further attempts at a request that nobody took: a pod that goes is replaced in Service and DNS within about a second.
 const RETRIES: u32 = 6;
@@ -33,23 +34,21 @@ enum Outcome {
 }
 
 /// Sends until there is an answer, or none can be had.
-pub(super) async fn send(open: &mut Open<'_>, outgoing: Outgoing, route: &Route<'_>) -> Result<Response<Body>, Error> {
+pub(super) async fn send(
+    open: &mut Open,
+    voice: &mut Voice<'_>,
+    outgoing: &Outgoing,
+    route: &Route<'_>,
+) -> Result<Response<Body>, Error> {
     let mut doubtful = open.port_assumed && open.cluster.is_some();
+    let client_config = config(route);
     loop {
-        let dialer = Dialer::new(open.way.connector.clone());
-        let request = build(open, &outgoing)?;
-        let shown = format!("{} {}", request.method(), request.uri());
-        let client = upstream::Client::with_connector(config(route), dialer.clone());
-        let attempt = attempt(&client, request, &dialer, open, &outgoing, doubtful);
-        // The way speaks while it is waited for; it can't be borrowed by the attempt at the same time.
-        match open.way.voice().aloud(attempt).await? {
-            Outcome::Answered(response) => {
-                if route.args.way.verbose {
-                    let version = response.version();
-                    route.printer.note(&format!("{shown}: {version:?} {} through {}", response.status(), open.way));
-                }
-                return Ok(response);
-            }
+        let dialer = Dialer::new(open.connector.clone());
+        let request = build(open, outgoing)?;
+        let client = upstream::Client::with_connector(client_config.clone(), dialer.clone());
+        let attempt = attempt(&client, request, &dialer, open, outgoing, doubtful);
+        match voice.over(attempt).await? {
+            Outcome::Answered(response) => return Ok(response),
             Outcome::OtherPort(port) => {
                 doubtful = false;
                 open.port = port;
@@ -60,4 +59,140 @@ pub(super) async fn send(open: &mut Open<'_>, outgoing: Outgoing, route: &Route<
             }
         }
     }
+}
+
+fn config(route: &Route<'_>) -> Config {
+    Config {
+        timeout: route.args.timeout,
+        // The way dials with a limit of its own, and may have to be made anew first.
+        connect_timeout: route.args.timeout,
+        max_retries: RETRIES,
+        ..Config::default()
+    }
+}
+
+fn build(open: &Open, outgoing: &Outgoing) -> Result<Request<Bytes>, Error> {
+    let authority = format!("{}:{}", open.host, open.port);
+    let uri = Uri::builder().scheme("http").authority(authority).path_and_query(outgoing.target.path.as_str()).build();
+    let request = uri.and_then(|uri| {
+        let mut request = Request::builder().method(outgoing.method.clone()).uri(uri).body(outgoing.body.clone())?;
+        *request.headers_mut() = outgoing.headers.clone();
+        Ok(request)
+    });
+    request.map_err(|cause| Error::usage("the request cannot be made").why(cause.to_string()))
+}
+
+async fn attempt(
+    client: &upstream::Client<Dialer>,
+    request: Request<Bytes>,
+    dialer: &Dialer,
+    open: &Open,
+    outgoing: &Outgoing,
+    doubtful: bool,
+) -> Result<Outcome, Error> {
+    tokio::select! {
+        biased;
+        answer = client.send(request) => match answer {
+            Ok(response) => Ok(Outcome::Answered(response)),
+            Err(cause) => Err(unanswered(&cause, dialer.last_failure().as_deref(), open, outgoing)),
+        },
+        () = dialer.hopeless() => hopeless(dialer, open, outgoing).await,
+        outcome = doubt(dialer, open, outgoing), if doubtful => outcome,
+    }
+}
+
+/// Looks the port up when the assumed one leads nowhere; resolves only if that changes something.
+async fn doubt(dialer: &Dialer, open: &Open, outgoing: &Outgoing) -> Result<Outcome, Error> {
+    tokio::select! {
+        () = dialer.failed() => {}
+        () = sleep(DOUBT) => {}
+    }
+    if !dialer.connected()
+        && let (Some(cluster), Some(service)) = (&open.cluster, outgoing.target.service())
+    {
+        match lookup::service_port(cluster, &service.name, &open.namespace).await {
+            Ok(port) if port != open.port => return Ok(Outcome::OtherPort(port)),
+            // No such service: the name resolves to something else, or soon to nothing.
+            Err(error) if error.code() == ExitCode::Failed => return Err(error),
+            // As assumed, or not to be known.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    std::future::pending().await
+}
+
+/// A dial failed for good. A name that is not known is looked for among the Services, which know first.
+async fn hopeless(dialer: &Dialer, open: &Open, outgoing: &Outgoing) -> Result<Outcome, Error> {
+    let failure = dialer.last_failure();
+    let service = outgoing.target.service();
+    match (failure.as_deref(), &open.cluster, service) {
+        (Some(DialError::NotFound { .. }), Some(cluster), Some(service)) => {
+            match lookup::service_port(cluster, &service.name, &open.namespace).await {
+                Ok(_) => Ok(Outcome::NotKnownYet),
+                Err(error) => Err(error),
+            }
+        }
+        (Some(failure), ..) => Err(undialled(failure, open, outgoing)),
+        // It was followed by a success: a retry that was quicker than we are.
+        (None, ..) => Ok(Outcome::NotKnownYet),
+    }
+}
+
+fn target_name(open: &Open, service: Option<&ServiceName>) -> String {
+    service.map_or_else(|| open.host.clone(), |service| service.name.clone())
+}
+
+/// Why a connection can't be had.
+fn undialled(failure: &DialError, open: &Open, outgoing: &Outgoing) -> Error {
+    let service = outgoing.target.service();
+    let name = target_name(open, service);
+    let error = Error::new(failure::code(failure.trouble()), format!("cannot call {name}"))
+        .why(failure.to_string())
+        .place(place(open));
+    match (failure, service) {
+        (DialError::Refused { .. }, Some(service)) => error
+            .why("no pod of it is ready, or it does not listen there")
+            .next(format!("msctl status {} -n {}", service.name, open.namespace)),
+        _ => match failure.hint() {
+            Some(hint) => error.next(hint),
+            None => error,
+        },
+    }
+}
+
+fn place(open: &Open) -> String {
+    match &open.cluster {
+        Some(cluster) => format!("namespace {}, context {}", open.namespace, cluster.context),
+        None => format!("namespace {}", open.namespace),
+    }
+}
+
+/// Why there is no answer.
+fn unanswered(cause: &upstream::Error, dial: Option<&DialError>, open: &Open, outgoing: &Outgoing) -> Error {
+    if let (Kind::Connect, Some(dial)) = (cause.kind(), dial) {
+        return undialled(dial, open, outgoing);
+    }
+    let code = if cause.is_timeout() { ExitCode::TimedOut } else { ExitCode::Failed };
+    let service = outgoing.target.service();
+    let error = Error::new(code, format!("{} did not answer", target_name(open, service)))
+        .why(cause.report())
+        .place(place(open));
+    match (cause.kind(), service) {
+        (Kind::Broken, Some(service)) => {
+            let repeated = if outgoing.method.is_idempotent() {
+                "it was tried again, with the same end"
+            } else {
+                "it was not sent again: it may have been done"
+            };
+            error.why(repeated).next(format!("msctl status {} -n {}", service.name, open.namespace))
+        }
+        _ => error,
+    }
+}
+
+/// Why the answer ended before its end.
+pub(super) fn broken_off(cause: &upstream::Error, received: u64) -> Error {
+    let code = if cause.is_timeout() { ExitCode::TimedOut } else { ExitCode::Failed };
+    let error = Error::new(code, format!("the answer broke off after {received} bytes")).why(cause.report());
+    if cause.is_timeout() { error.next("a longer --timeout") } else { error }
 }

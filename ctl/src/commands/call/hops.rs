@@ -39,7 +39,17 @@ pub(super) async fn print(
     printer: &Printer,
 ) -> Result<(), Error> {
     let api = QueryApi::new(connector, jaeger.query());
-    let arrived = wait(expected, &api, within, printer).await;
+    print_from(expected, jaeger, &api, within, printer).await
+}
+
+async fn print_from(
+    expected: Expected,
+    jaeger: &Jaeger,
+    api: &QueryApi<Connector>,
+    within: Duration,
+    printer: &Printer,
+) -> Result<(), Error> {
+    let arrived = wait(expected, api, within, printer).await;
     printer.clear_live();
     let arrived = arrived.map_err(|cause| unavailable(&cause, expected.trace, jaeger))?;
     printer.text("\n")?;
@@ -113,7 +123,11 @@ fn is_final(error: &QueryError) -> bool {
         }),
         QueryError::Broken { .. } => false,
         QueryError::Refused { status, .. } => !status.is_server_error(),
-        QueryError::TooLarge { .. } | QueryError::Foreign { .. } | QueryError::Id { .. } | QueryError::Address { .. } => true,
+        QueryError::Absent { .. } => false,
+        QueryError::TooLarge { .. }
+        | QueryError::Foreign { .. }
+        | QueryError::Id { .. }
+        | QueryError::Address { .. } => true,
     }
 }
 

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::cli::call::CallArgs;
 use crate::error::Error;
-use crate::target::Target;
+use crate::target::{Host, Target};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Headers that frame the message or belong to the connection: the client writes them itself, and a second, different
@@ -41,6 +41,19 @@ impl Outgoing {
         check_json(&headers, &body)?;
         let method = method(args.method.as_deref(), args.data.is_some())?;
         Ok(Self { target, method, headers, body })
+    }
+}
+
+impl Outgoing {
+    /// `NAME[.NAMESPACE][:PORT]/PATH` without the query, which may hold what is nobody's business.
+    pub(super) fn shown_target(&self) -> String {
+        let host = match &self.target.host {
+            Host::Service(service) => service.to_string(),
+            Host::Other(host) => format!("http://{host}"),
+        };
+        let port = self.target.port.map_or(String::new(), |port| format!(":{port}"));
+        let path = self.target.path.split('?').next().unwrap_or_default();
+        format!("{host}{port}{path}")
     }
 }
 

@@ -2,7 +2,7 @@
 //! not depend on each other runs at the same time; nothing is asked that is known.
 
 use http::Uri;
-use reach::{Cluster, Way};
+use reach::{Cluster, Connector, Way};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -16,7 +16,7 @@ use crate::lookup;
 use crate::output::Printer;
 use crate::target::{Host, Place, ServiceName};
 use crate::telemetry::{self, Asked, Export};
-use crate::way::{self, Opened};
+use crate::way::{self, Voice};
 
 /// What a call knows before it talks to anybody.
 #[derive(Debug)]
@@ -34,8 +34,8 @@ pub(super) struct Route<'a> {
 
 /// The way is open.
 #[derive(Debug)]
-pub(super) struct Open<'a> {
-    pub(super) way: Opened<'a>,
+pub(super) struct Open {
+    pub(super) connector: Connector,
     /// `None` where we run inside a cluster and have no right to ask the API server.
     pub(super) cluster: Option<Cluster>,
     pub(super) namespace: String,
@@ -48,7 +48,11 @@ pub(super) struct Open<'a> {
 }
 
 impl<'a> Route<'a> {
-    pub(super) async fn open(&self, outgoing: &Outgoing, cancel: &CancellationToken) -> Result<Open<'a>, Error> {
+    pub(super) async fn open(
+        &self,
+        outgoing: &Outgoing,
+        cancel: &CancellationToken,
+    ) -> Result<(Open, Voice<'a>), Error> {
         let chosen = way::chosen(&self.args.way);
         let cluster = match (session::connect(self.globals).await, chosen) {
             (Ok(cluster), _) => Some(cluster),
@@ -66,16 +70,16 @@ impl<'a> Route<'a> {
         let (port, answers) = self.ask(cluster.clone(), service, &namespace, known, chosen);
 
         let opening = way::open(chosen, cluster.as_ref(), &namespace, &self.args.way, cancel, self.printer);
-        let mut way = opening.await?;
-        let jaeger = self.export(&way, answers);
+        let (connector, mut voice) = opening.await?;
+        let jaeger = self.export(connector.clone(), answers);
         let port = match (known, port) {
             (Some(port), _) => port,
-            (None, Some(port)) => way.aloud(port).await.unwrap_or_else(|_| Err(no_port(&outgoing.target.host)))?,
+            (None, Some(port)) => voice.over(port).await.unwrap_or_else(|_| Err(no_port(&outgoing.target.host)))?,
             (None, None) => return Err(no_port(&outgoing.target.host)),
         };
         let host = host(&outgoing.target.host, &namespace, chosen);
         let port_assumed = outgoing.target.port.is_none() && service.is_some();
-        Ok(Open { way, cluster, namespace, host, port, port_assumed, jaeger })
+        Ok((Open { connector, cluster, namespace, host, port, port_assumed, jaeger }, voice))
     }
 
     /// Asks the API server, beside the opening of the way, for what is not known: first the port, then where the
@@ -118,8 +122,7 @@ impl<'a> Route<'a> {
     }
 
     /// Decides where spans go as soon as it is known; hands the Jaeger on.
-    fn export(&self, way: &Opened<'_>, jaeger: AbortOnDropHandle<Jaeger>) -> AbortOnDropHandle<Jaeger> {
-        let connector = way.connector.clone();
+    fn export(&self, connector: Connector, jaeger: AbortOnDropHandle<Jaeger>) -> AbortOnDropHandle<Jaeger> {
         // What this process's environment names is an address as seen from here.
         let own = self.asked.endpoint.clone().filter(|_| self.asked_jaeger.is_none());
         if let Some(endpoint) = &own {

@@ -13,25 +13,25 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// Nothing here may take longer; what does has failed.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A server that is serving.
-pub struct Running {
-    pub traffic: SocketAddr,
-    pub admin: SocketAddr,
-    pub health: Health,
-    pub trigger: Trigger,
-    pub ended: JoinHandle<Result<Drained, ServeError>>,
+pub(crate) struct Running {
+    pub(crate) traffic: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    pub(crate) health: Health,
+    pub(crate) trigger: Trigger,
+    pub(crate) ended: JoinHandle<Result<Drained, ServeError>>,
 }
 
 /// Loopback, ports chosen by the system, and these limits.
-pub fn config(limits: Limits) -> ServeConfig {
+pub(crate) fn config(limits: Limits) -> ServeConfig {
     let mut config = ServeConfig::local(0, 0);
     config.limits = limits;
     config
 }
 
-pub fn start(app: Router, config: ServeConfig) -> Running {
+pub(crate) fn start(app: Router, config: ServeConfig) -> Running {
     let server = Server::bind(config).unwrap();
     let (traffic, admin) = (server.traffic_addr(), server.admin_addr());
     let (trigger, shutdown) = Shutdown::by_hand();
@@ -46,25 +46,25 @@ pub fn start(app: Router, config: ServeConfig) -> Running {
 }
 
 /// A connection that sends and receives bytes.
-pub struct Wire(pub TcpStream);
+pub(crate) struct Wire(pub(crate) TcpStream);
 
 impl Wire {
-    pub async fn open(address: SocketAddr) -> Self {
+    pub(crate) async fn open(address: SocketAddr) -> Self {
         let socket = TcpStream::connect(address).await.unwrap();
         socket.set_nodelay(true).unwrap();
         Self(socket)
     }
 
-    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.write_all(bytes.as_ref()).await.unwrap();
     }
 
     /// One answer: by its Content-Length, or up to the connection's end.
-    pub async fn answer(&mut self) -> Answer {
+    pub(crate) async fn answer(&mut self) -> Answer {
         timeout(PATIENCE, self.try_answer()).await.expect("an answer in time").expect("an answer")
     }
 
-    pub async fn try_answer(&mut self) -> std::io::Result<Answer> {
+    pub(crate) async fn try_answer(&mut self) -> std::io::Result<Answer> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(self.0.read_u8().await?);
@@ -77,7 +77,7 @@ impl Wire {
     }
 
     /// Waits for the server to close, and returns what it still sent.
-    pub async fn rest(&mut self) -> Vec<u8> {
+    pub(crate) async fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         let read = timeout(PATIENCE, self.0.read_to_end(&mut rest)).await;
         read.expect("a close in time").expect("a close without a reset");
@@ -86,28 +86,28 @@ impl Wire {
 }
 
 /// One connection, one request, one answer.
-pub async fn ask(address: SocketAddr, request: &str) -> Answer {
+pub(crate) async fn ask(address: SocketAddr, request: &str) -> Answer {
     let mut wire = Wire::open(address).await;
     wire.send(request).await;
     wire.answer().await
 }
 
-pub fn get(path: &str) -> String {
+pub(crate) fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n")
 }
 
 #[derive(Clone, Debug)]
-pub struct Answer {
-    pub head: String,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    pub fn status(&self) -> u16 {
+    pub(crate) fn status(&self) -> u16 {
         self.head.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (key, value) = line.split_once(": ")?;
             (key == name).then_some(value)
@@ -115,7 +115,7 @@ impl Answer {
     }
 
     /// Asserts that this is a problem with `status` whose detail contains `detail`, and has a trace id.
-    pub fn is_problem(&self, status: u16, detail: &str) {
+    pub(crate) fn is_problem(&self, status: u16, detail: &str) {
         assert_eq!(self.status(), status, "{self:?}");
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         let problem: api::Problem = serde_json::from_str(&self.body).unwrap();

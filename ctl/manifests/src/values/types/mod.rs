@@ -97,7 +97,7 @@ pub struct Values {
     pub tolerations: Vec<Toleration>,
     /// PriorityClass of the pods.
     #[serde(default)]
-    #[schemars(extend("format" = "subdomain", "pattern" = crate::values::formats::SUBDOMAIN))]
+    #[schemars(extend("format" = "subdomain"))]
     pub priority_class_name: Option<String>,
     /// Extra annotations of the pods.
     #[serde(default)]
@@ -119,11 +119,11 @@ pub struct Image {
     pub repository: Option<String>,
     /// Version tag, such as 1.4.2.
     #[serde(default)]
-    #[schemars(extend("format" = "image-tag", "pattern" = crate::values::formats::IMAGE_TAG))]
+    #[schemars(extend("format" = "image-tag"))]
     pub tag: Option<String>,
     /// Digest, such as sha256:…; it wins over the tag.
     #[serde(default)]
-    #[schemars(extend("format" = "image-digest", "pattern" = crate::values::formats::IMAGE_DIGEST))]
+    #[schemars(extend("format" = "image-digest"))]
     pub digest: Option<String>,
     /// When the node pulls the image.
     pub pull_policy: PullPolicy,
@@ -169,7 +169,7 @@ pub struct Admin {
 pub struct Telemetry {
     /// OTLP over HTTP, such as <http://jaeger:4318>; nothing is exported when unset or empty.
     #[serde(default)]
-    #[schemars(extend("format" = "http-url", "pattern" = crate::values::formats::HTTP_URL_OR_EMPTY))]
+    #[schemars(extend("format" = "http-url"))]
     pub endpoint: Option<String>,
     /// Resource attributes beside pod, namespace, node and version.
     #[serde(default)]

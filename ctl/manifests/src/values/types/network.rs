@@ -89,7 +89,7 @@ pub enum SelectorOperator {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct IpBlock {
     /// The range, such as 10.0.0.0/8.
-    #[schemars(extend("format" = "cidr", "pattern" = crate::values::formats::CIDR))]
+    #[schemars(extend("format" = "cidr"))]
     pub cidr: String,
     /// Ranges within it that are left out.
     #[serde(default)]
@@ -104,7 +104,7 @@ pub struct Ingress {
     pub enabled: bool,
     /// IngressClass; the cluster's default when unset.
     #[serde(default)]
-    #[schemars(extend("format" = "subdomain", "pattern" = crate::values::formats::SUBDOMAIN))]
+    #[schemars(extend("format" = "subdomain"))]
     pub class_name: Option<String>,
     /// Annotations of the Ingress.
     #[serde(default)]

@@ -12,7 +12,7 @@ use super::{AbsolutePath, Quantity};
 #[serde(deny_unknown_fields)]
 pub struct LocalObject {
     /// Name of the object.
-    #[schemars(extend("format" = "subdomain", "pattern" = crate::values::formats::SUBDOMAIN))]
+    #[schemars(extend("format" = "subdomain"))]
     pub name: String,
 }
 
@@ -128,7 +128,7 @@ pub struct EmptyDirVolume {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ConfigMapVolume {
     /// Name of the ConfigMap.
-    #[schemars(extend("format" = "subdomain", "pattern" = crate::values::formats::SUBDOMAIN))]
+    #[schemars(extend("format" = "subdomain"))]
     pub name: String,
 }
 
@@ -137,7 +137,7 @@ pub struct ConfigMapVolume {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct PersistentVolume {
     /// Name of the claim.
-    #[schemars(extend("format" = "subdomain", "pattern" = crate::values::formats::SUBDOMAIN))]
+    #[schemars(extend("format" = "subdomain"))]
     pub claim_name: String,
 }
 
@@ -146,7 +146,7 @@ pub struct PersistentVolume {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SecretFiles {
     /// Name of the Secret.
-    #[schemars(extend("format" = "subdomain", "pattern" = crate::values::formats::SUBDOMAIN))]
+    #[schemars(extend("format" = "subdomain"))]
     pub secret_name: String,
     /// Where its files are.
     pub mount_path: AbsolutePath,

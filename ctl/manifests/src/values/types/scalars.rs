@@ -3,8 +3,6 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
-use crate::values::formats;
-
 /// A number as it was written: `1` and `0.5` mean the same to Kubernetes as "1" and "0.5".
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(untagged)]
@@ -44,7 +42,6 @@ impl JsonSchema for Quantity {
         json_schema!({
             "type": ["string", "number"],
             "format": "quantity",
-            "pattern": formats::QUANTITY,
             "minimum": 0,
         })
     }
@@ -71,7 +68,6 @@ impl JsonSchema for Percent {
         json_schema!({
             "type": ["string", "integer"],
             "format": "percent",
-            "pattern": formats::PERCENT,
             "minimum": 0,
         })
     }
@@ -79,7 +75,7 @@ impl JsonSchema for Percent {
 
 /// A string newtype with a named format.
 macro_rules! text {
-    ($(#[$doc:meta])* $name:ident, $format:literal, $pattern:expr) => {
+    ($(#[$doc:meta])* $name:ident, $format:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
         #[serde(transparent)]
@@ -95,7 +91,7 @@ macro_rules! text {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "format": $format, "pattern": $pattern })
+                json_schema!({ "type": "string", "format": $format })
             }
         }
     };
@@ -103,11 +99,11 @@ macro_rules! text {
 
 text!(
     /// The value of a label.
-    LabelText, "label-value", formats::LABEL_VALUE
+    LabelText, "label-value"
 );
 text!(
     /// A path that starts with a slash.
-    AbsolutePath, "absolute-path", formats::ABSOLUTE_PATH
+    AbsolutePath, "absolute-path"
 );
 
 /// A string in an environment; a number or boolean must be quoted, because YAML 1.1 changes some (`yes`, `0400`).
@@ -136,7 +132,7 @@ pub type AnnotationValue = String;
 pub(super) fn env_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
-        "propertyNames": { "format": "env-name", "pattern": formats::ENV_NAME },
+        "propertyNames": { "format": "env-name" },
         "additionalProperties": { "type": "string" },
     })
 }
@@ -145,7 +141,7 @@ pub(super) fn env_schema(_: &mut SchemaGenerator) -> Schema {
 pub(super) fn extra_ports_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
-        "propertyNames": { "format": "port-name", "pattern": formats::PORT_NAME },
+        "propertyNames": { "format": "port-name" },
         "additionalProperties": { "type": "integer", "minimum": 1, "maximum": 65535 },
     })
 }
@@ -154,7 +150,7 @@ pub(super) fn extra_ports_schema(_: &mut SchemaGenerator) -> Schema {
 pub(super) fn resource_attributes_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
-        "propertyNames": { "format": "attribute-key", "pattern": formats::ATTRIBUTE_KEY },
-        "additionalProperties": { "type": "string", "format": "attribute-value", "pattern": formats::ATTRIBUTE_VALUE },
+        "propertyNames": { "format": "attribute-key" },
+        "additionalProperties": { "type": "string", "format": "attribute-value" },
     })
 }

@@ -1,0 +1,125 @@
+//! What holds for every object of every case, whatever the values say.
+
+use serde_json::{Value, json};
+
+use crate::support::{cases, golden, is_hook, text};
+
+/// Every object of every golden, with its case.
+fn everything() -> impl Iterator<Item = (String, Value)> {
+    cases().into_iter().flat_map(|case| {
+        golden(&case).into_iter().map(move |object| {
+            let name = format!(
+                "{}/{} {}/{}",
+                case.service,
+                case.name,
+                text(&object, "/kind"),
+                text(&object, "/metadata/name")
+            );
+            (name, object)
+        })
+    })
+}
+
+/// The pods: of Deployments, and of `helm test`.
+fn pods() -> impl Iterator<Item = (String, Value)> {
+    everything().filter_map(|(name, object)| match object["kind"].as_str() {
+        Some("Deployment") => Some((name, object["spec"]["template"].clone())),
+        Some("Pod") => Some((name, object)),
+        _ => None,
+    })
+}
+
+#[test]
+fn every_object_has_the_recommended_labels() {
+    for (name, object) in everything() {
+        for label in ["name", "instance", "component", "part-of", "managed-by"] {
+            let value = text(&object, &format!("/metadata/labels/app.kubernetes.io~1{label}"));
+            assert!(!value.is_empty(), "{name}: {label}");
+        }
+        let version = text(&object, "/metadata/labels/app.kubernetes.io~1version");
+        assert!(is_hook(&object) || !version.is_empty(), "{name}: version");
+    }
+}
+
+#[test]
+fn what_changes_with_every_version_never_enters_a_pod_template() {
+    for (name, object) in everything().filter(|(_, object)| object["kind"] == "Deployment") {
+        let labels = object["spec"]["template"]["metadata"]["labels"].as_object().unwrap();
+        for label in
+            ["app.kubernetes.io/version", "app.kubernetes.io/managed-by", "app.kubernetes.io/instance", "helm.sh/chart"]
+        {
+            assert!(!labels.contains_key(label), "{name}: {label}");
+        }
+        let selector = object["spec"]["selector"]["matchLabels"].as_object().unwrap();
+        let keys: Vec<&str> = selector.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["app.kubernetes.io/name", "msctl.dev/track"], "{name}");
+    }
+}
+
+/// <https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted>
+#[test]
+fn every_pod_is_restricted() {
+    for (name, pod) in pods() {
+        let spec = &pod["spec"];
+        assert_eq!(spec["automountServiceAccountToken"], false, "{name}");
+        assert_eq!(spec["securityContext"]["runAsNonRoot"], true, "{name}");
+        assert_ne!(spec["securityContext"]["runAsUser"], 0, "{name}");
+        assert_eq!(spec["securityContext"]["seccompProfile"], json!({"type": "RuntimeDefault"}), "{name}");
+        for key in ["hostNetwork", "hostPID", "hostIPC", "initContainers", "ephemeralContainers"] {
+            assert!(spec[key].is_null(), "{name}: {key}");
+        }
+        for container in spec["containers"].as_array().unwrap() {
+            let context = &container["securityContext"];
+            assert_eq!(context["allowPrivilegeEscalation"], false, "{name}");
+            assert_eq!(context["capabilities"], json!({"drop": ["ALL"]}), "{name}");
+            assert!(context["privileged"].is_null(), "{name}");
+        }
+        for volume in spec["volumes"].as_array().into_iter().flatten() {
+            let allowed = ["emptyDir", "configMap", "secret", "persistentVolumeClaim", "name"];
+            assert!(volume.as_object().unwrap().keys().all(|key| allowed.contains(&key.as_str())), "{name}: {volume}");
+        }
+    }
+}
+
+#[test]
+fn a_pod_is_killed_only_after_its_drain() {
+    for case in cases() {
+        let user = crate::support::user_values(&case.values);
+        let merged = manifests::values::merge(manifests::values::defaults(&case.service).unwrap(), user);
+        let drain = manifests::values::resolve(merged).unwrap().drain;
+        let deployment = golden(&case).into_iter().find(|object| object["kind"] == "Deployment").unwrap();
+        let grace = deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"].as_i64().unwrap();
+        assert!(grace > drain.delay_seconds + drain.timeout_seconds, "{}: {grace}", case.name);
+    }
+}
+
+#[test]
+fn msctls_relay_and_the_test_pods_are_let_in_whatever_the_policy() {
+    for (name, policy) in everything().filter(|(_, object)| object["kind"] == "NetworkPolicy") {
+        let expression = &policy["spec"]["ingress"][0]["from"][0]["podSelector"]["matchExpressions"][0];
+        assert_eq!(expression["key"], "app.kubernetes.io/name", "{name}");
+        assert_eq!(expression["values"], json!(["msctl-relay", "msctl-test"]), "{name}");
+    }
+    for (name, pod) in everything().filter(|(_, object)| is_hook(object)) {
+        assert_eq!(text(&pod, "/metadata/labels/app.kubernetes.io~1name"), "msctl-test", "{name}");
+    }
+}
+
+#[test]
+fn services_and_their_policies_meet_the_pods_labels() {
+    for case in cases() {
+        let objects = golden(&case);
+        let deployment = objects.iter().find(|object| object["kind"] == "Deployment").unwrap();
+        let labels = &deployment["spec"]["template"]["metadata"]["labels"];
+        let selectors = objects.iter().filter_map(|object| {
+            let pointers = ["/spec/podSelector/matchLabels", "/spec/selector/matchLabels"];
+            let of_service = (object["kind"] == "Service").then(|| &object["spec"]["selector"]);
+            of_service.or_else(|| pointers.iter().find_map(|pointer| object.pointer(pointer)))
+        });
+        for selector in selectors {
+            for (key, value) in selector.as_object().unwrap() {
+                assert_eq!(labels[key], *value, "{}: {key}", case.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The half of the chain that needs no helm: goldens = typed objects, schemas = types, and every value is toggled by a case.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod coverage;
+mod goldens;
+mod hardening;
+mod schemas;

@@ -1,0 +1,161 @@
+//! `msctl delete`: what deploy made, by its inventory, until it is gone.
+
+use std::time::Instant;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::{Api, ResourceExt as _};
+use reach::Cluster;
+use serde::Serialize;
+
+use crate::cli::delete::DeleteArgs;
+use crate::cli::{Format, Globals};
+use crate::cluster::held::Held;
+use crate::cluster::inventory::Inventory;
+use crate::cluster::kinds::Reference;
+use crate::cluster::lock::LockError;
+use crate::cluster::progress::Goal;
+use crate::cluster::remove::{self, Removed};
+use crate::cluster::wait::{Target, Wait};
+use crate::cluster::watch::Watch;
+use crate::cluster::{MANAGED_BY, MANAGED_BY_LABEL, deployed, failure, session};
+use crate::error::{Error, ExitCode};
+use crate::interrupt::Interrupt;
+use crate::output::Printer;
+
+#[cfg(test)]
+mod tests;
+
+/// A service that was deleted.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Deleted {
+    name: String,
+    namespace: String,
+    /// `deployment.apps/service-a`
+    objects: Vec<String>,
+}
+
+pub(crate) async fn run(args: DeleteArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
+    let cluster = session::connect(globals).await?;
+    delete(&cluster, args, printer).await
+}
+
+async fn delete(cluster: &Cluster, args: DeleteArgs, printer: &Printer) -> Result<ExitCode, Error> {
+    let started = Instant::now();
+    let mut services = args.services.clone();
+    services.sort();
+    services.dedup();
+    let action = format!("delete {}", services.join(", "));
+    let mut interrupt = Interrupt::listen()?;
+    let mut held = Held::default();
+    let mut watch = args.wait.wanted().then(|| Watch::start(cluster, &services));
+    let work = async {
+        let mut removed = Vec::new();
+        let mut targets = Vec::new();
+        for service in &services {
+            if let Some(found) = remove_one(cluster, service, &args, &mut held, printer).await? {
+                targets.push(Target { service: service.clone(), goal: Goal::Gone });
+                removed.push((service.clone(), found));
+            }
+        }
+        if let Some(watch) = &mut watch {
+            let timeout = args.wait.timeout.saturating_sub(started.elapsed());
+            let wait = Wait { cluster, printer, action: action.clone(), timeout };
+            wait.until_done(watch, &targets).await?;
+            let all = removed.iter().flat_map(|(_, removed)| removed);
+            let lingering = futures::future::try_join_all(all.map(|removed| remove::gone(cluster, removed)));
+            let timeout = args.wait.timeout.saturating_sub(started.elapsed());
+            tokio::time::timeout(timeout, lingering).await.unwrap_or_else(|_| {
+                let what = format!("{action} is not done after {:?}", args.wait.timeout);
+                Err(Error::new(ExitCode::TimedOut, what).why("an object is held by a finalizer").place(session::place(cluster)))
+            })?;
+        }
+        for (service, _) in &removed {
+            held.settle(service, Inventory::default());
+        }
+        Ok(removed)
+    };
+    let outcome = interrupt.or(&format!("{action}; what was deleted stays deleted"), work).await;
+    drop(watch);
+    printer.clear_live();
+    held.release(printer).await;
+    print(&report(cluster, outcome?), args.output.format, printer)?;
+    Ok(ExitCode::Done)
+}
+
+/// Asks for the deletion of one service's objects. None when there is no such service and that is fine.
+async fn remove_one(
+    cluster: &Cluster,
+    service: &str,
+    args: &DeleteArgs,
+    held: &mut Held,
+    printer: &Printer,
+) -> Result<Option<Vec<Removed>>, Error> {
+    let before = match held.take(cluster, service, &Inventory::default(), printer).await {
+        Ok(before) => before,
+        Err(LockError::Api { cause: kube::Error::Api(status), .. }) if failure::missing_namespace(&status).is_some() => {
+            return missing(cluster, service, args).await;
+        }
+        Err(error) => return Err(error.explain(cluster)),
+    };
+    let known = if before.is_empty() { remove::labelled(cluster, service).await? } else { before };
+    // Until they are gone, they may be there.
+    held.settle(service, known.clone());
+    if known.is_empty() {
+        return missing(cluster, service, args).await;
+    }
+    let mut references: Vec<Reference> = known.iter().cloned().collect();
+    references.sort_by_key(|reference| std::cmp::Reverse(reference.rank()));
+    let (removed, failed) = remove::delete(cluster, &references).await;
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(Some(removed)),
+    }
+}
+
+/// Nothing that deploy made: unknown, or somebody else's.
+async fn missing(cluster: &Cluster, service: &str, args: &DeleteArgs) -> Result<Option<Vec<Removed>>, Error> {
+    let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    if let Ok(Some(deployment)) = api.get_opt(service).await {
+        let owner = deployment.labels().get(MANAGED_BY_LABEL).cloned().unwrap_or_else(|| "somebody else".to_owned());
+        if owner != MANAGED_BY {
+            let release = deployment.annotations().get("meta.helm.sh/release-name").cloned();
+            let next = match release {
+                Some(release) => format!("helm uninstall {release} -n {}", cluster.namespace),
+                None => format!("kubectl delete deployment {service} -n {}", cluster.namespace),
+            };
+            return Err(Error::new(ExitCode::Failed, format!("cannot delete {service}"))
+                .why(format!("it is managed by {owner}, not by msctl"))
+                .place(session::place(cluster))
+                .next(next));
+        }
+    }
+    if args.ignore_not_found {
+        return Ok(None);
+    }
+    Err(deployed::unknown(cluster, &format!("delete {service}"), service).await)
+}
+
+fn report(cluster: &Cluster, removed: Vec<(String, Vec<Removed>)>) -> Vec<Deleted> {
+    removed
+        .into_iter()
+        .map(|(name, removed)| Deleted {
+            name,
+            namespace: cluster.namespace.clone(),
+            objects: removed.iter().map(|removed| removed.reference.to_string()).collect(),
+        })
+        .collect()
+}
+
+fn print(deleted: &[Deleted], format: Format, printer: &Printer) -> Result<(), Error> {
+    match format {
+        Format::Json => return printer.json(&deleted),
+        Format::Yaml => return printer.yaml(&deleted),
+        Format::Table | Format::Wide | Format::Name => {}
+    }
+    for object in deleted.iter().flat_map(|deleted| &deleted.objects) {
+        let verb = if format == Format::Name { "" } else { " deleted" };
+        printer.line(&format!("{object}{verb}"))?;
+    }
+    Ok(())
+}

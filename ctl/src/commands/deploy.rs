@@ -1,0 +1,239 @@
+//! `msctl deploy`: values to objects, objects to the cluster, and a watch until they run or can't.
+
+mod dry_run;
+mod report;
+mod wanted;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Instant;
+
+use reach::Cluster;
+
+use self::report::{ObjectReport, Report, RolloutReport, ServiceReport};
+use self::wanted::Wanted;
+use crate::cli::deploy::{DeployArgs, DryRun};
+use crate::cli::{Format, Globals};
+use crate::cluster::apply::{self, Applied, Conflicts, Effect, Mode};
+use crate::cluster::held::Held;
+use crate::cluster::inventory::Inventory;
+use crate::cluster::kinds::Reference;
+use crate::cluster::lock::LockError;
+use crate::cluster::plan::{Action, Plan};
+use crate::cluster::progress::Goal;
+use crate::cluster::wait::{Target, Wait};
+use crate::cluster::watch::Watch;
+use crate::cluster::{failure, namespace, remove, session};
+use crate::error::{Error, ExitCode};
+use crate::interrupt::Interrupt;
+use crate::output::Printer;
+
+pub(crate) async fn run(args: DeployArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
+    let wanted = Wanted::all(&args.services, &args.values)?;
+    let connected = session::connect(globals).await;
+    let conflicts = if args.force_conflicts { Conflicts::Force } else { Conflicts::Refuse };
+    match (args.dry_run, connected) {
+        (Some(DryRun::Client), connected) => {
+            // Without a cluster there is still something to show.
+            let own = connected.map_or_else(|_| "default".to_owned(), |cluster| cluster.namespace);
+            dry_run::client(&wanted, globals.namespace.as_deref().unwrap_or(&own), args.output.format, printer)
+        }
+        (_, Err(error)) => Err(error),
+        (Some(DryRun::Server), Ok(cluster)) => {
+            let work = dry_run::server(&cluster, &wanted, conflicts, args.output.format, printer);
+            Interrupt::listen()?.or("checking the deploy", work).await
+        }
+        (None, Ok(cluster)) => Deploy { cluster: &cluster, printer, args: &args, conflicts }.run(&wanted).await,
+    }
+}
+
+/// A deploy that happens.
+struct Deploy<'a> {
+    cluster: &'a Cluster,
+    printer: &'a Printer,
+    args: &'a DeployArgs,
+    conflicts: Conflicts,
+}
+
+/// A service whose objects are applied.
+struct Deployed {
+    report: ServiceReport,
+    target: Option<Target>,
+}
+
+impl Deploy<'_> {
+    async fn run(&self, wanted: &[Wanted]) -> Result<ExitCode, Error> {
+        let started = Instant::now();
+        let mut interrupt = Interrupt::listen()?;
+        let mut held = Held::default();
+        let names: Vec<String> = wanted.iter().map(|wanted| wanted.service.clone()).collect();
+        // Before anything is applied, so that no event is missed; its answers arrive while we apply.
+        let mut watch = self.args.wait.wanted().then(|| Watch::start(self.cluster, &names));
+        let outcome = self.all(wanted, &mut held, &mut interrupt, watch.as_mut(), started).await;
+        drop(watch);
+        self.printer.clear_live();
+        held.release(self.printer).await;
+        let services = outcome?;
+        self.print(services)?;
+        Ok(ExitCode::Done)
+    }
+
+    /// Leases, objects, deletions, rollout: in this order, and the Leases are held to the end.
+    async fn all(
+        &self,
+        wanted: &[Wanted],
+        held: &mut Held,
+        interrupt: &mut Interrupt,
+        watch: Option<&mut Watch>,
+        started: Instant,
+    ) -> Result<Vec<ServiceReport>, Error> {
+        let action = self.action(wanted);
+        let taking = self.take_leases(wanted, held);
+        let befores = interrupt.or_soon(&action, self.in_time(&action, started, taking)).await?;
+        let mut deployed = Vec::new();
+        for ((wanted, manifests), before) in wanted.iter().zip(befores.manifests).zip(befores.inventories) {
+            let applying = self.apply(wanted, manifests, &before, held);
+            let done = interrupt.or(&action, self.in_time(&action, started, applying)).await?;
+            done.report.print_objects(self.printer, self.args.output.format, "")?;
+            deployed.push(done);
+        }
+        let Some(watch) = watch else {
+            return Ok(deployed.into_iter().map(|deployed| deployed.report).collect());
+        };
+        let targets: Vec<Target> = deployed.iter().filter_map(|deployed| deployed.target.clone()).collect();
+        let timeout = self.args.wait.timeout.saturating_sub(started.elapsed());
+        let wait = Wait { cluster: self.cluster, printer: self.printer, action: action.clone(), timeout };
+        let rollout = async {
+            tokio::select! {
+                biased;
+                done = wait.until_done(watch, &targets) => done,
+                lost = held.lost() => Err(lost),
+            }
+        };
+        let done = interrupt.or(&format!("{action}; its objects are applied, and the rollout goes on"), rollout).await?;
+        let milliseconds = started.elapsed().as_millis();
+        let mut reports: Vec<ServiceReport> = deployed.into_iter().map(|deployed| deployed.report).collect();
+        for (target, progress) in targets.iter().zip(done) {
+            if let Some(report) = reports.iter_mut().find(|report| report.name == target.service) {
+                let rollout = RolloutReport { ready: progress.ready, wanted: progress.wanted, milliseconds };
+                report.rollout = Some(rollout);
+            }
+        }
+        Ok(reports)
+    }
+
+    fn action(&self, wanted: &[Wanted]) -> String {
+        let names: Vec<&str> = wanted.iter().map(|wanted| wanted.service.as_str()).collect();
+        format!("deploy {}", names.join(", "))
+    }
+
+    /// `--timeout` is for all of it, also for what comes before the rollout.
+    async fn in_time<T>(
+        &self,
+        action: &str,
+        started: Instant,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let left = self.args.wait.timeout.saturating_sub(started.elapsed());
+        tokio::time::timeout(left, work).await.unwrap_or_else(|_| {
+            let what = format!("{action} is not done after {:?}", self.args.wait.timeout);
+            Err(Error::new(ExitCode::TimedOut, what).place(session::place(self.cluster)).next("a longer --timeout"))
+        })
+    }
+
+    async fn take_leases(&self, wanted: &[Wanted], held: &mut Held) -> Result<Befores, Error> {
+        let mut befores = Befores::default();
+        for wanted in wanted {
+            let manifests = wanted.objects(&self.cluster.namespace)?;
+            let inventory: Inventory = manifests.iter().map(|(reference, _)| reference.clone()).collect();
+            let service = &wanted.service;
+            let before = match held.take(self.cluster, service, &inventory, self.printer).await {
+                Err(error) if is_missing_namespace(&error) => {
+                    if !self.args.create_namespace {
+                        return Err(namespace::missing(self.cluster, &format!("deploy {service}"), true).await);
+                    }
+                    namespace::create(self.cluster).await?;
+                    self.printer.note(&format!("namespace/{} created", self.cluster.namespace));
+                    held.take(self.cluster, service, &inventory, self.printer).await
+                }
+                outcome => outcome,
+            };
+            befores.inventories.push(before.map_err(|error| error.explain(self.cluster))?);
+            befores.manifests.push(manifests);
+        }
+        Ok(befores)
+    }
+
+    async fn apply(
+        &self,
+        wanted: &Wanted,
+        manifests: Vec<(Reference, serde_json::Value)>,
+        before: &Inventory,
+        held: &mut Held,
+    ) -> Result<Deployed, Error> {
+        let live = apply::read(self.cluster, &manifests).await?;
+        let plan = Plan::new(manifests, live, before, wanted.asked);
+        let mode = Mode { conflicts: self.conflicts, effect: Effect::Persist };
+        let made = std::sync::Mutex::new(Vec::new());
+        let note = |applied: &Applied| lock(&made).push(applied.reference.clone());
+        let applied = match apply::apply(self.cluster, &plan, mode, note).await {
+            Ok(applied) => applied,
+            Err(error) => {
+                let made: Inventory = std::mem::take(&mut *lock(&made)).into_iter().collect();
+                held.settle(&wanted.service, before.union(&made));
+                return Err(error);
+            }
+        };
+        let (removed, failed) = remove::delete(self.cluster, &plan.prune).await;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        held.settle(&wanted.service, applied.iter().map(|applied| applied.reference.clone()).collect());
+        let deployment = applied.iter().find(|applied| applied.reference.is_deployment());
+        let target = deployment.map(|applied| Target {
+            service: wanted.service.clone(),
+            goal: Goal::Rollout { generation: applied.object.metadata.generation.unwrap_or_default() },
+        });
+        let mut objects: Vec<ObjectReport> = applied
+            .iter()
+            .map(|applied| ObjectReport { object: applied.reference.to_string(), action: applied.action })
+            .collect();
+        objects.extend(
+            removed
+                .iter()
+                .map(|removed| ObjectReport { object: removed.reference.to_string(), action: Action::Deleted }),
+        );
+        let report = ServiceReport { name: wanted.service.clone(), objects, rollout: None };
+        Ok(Deployed { report, target })
+    }
+
+    fn print(&self, services: Vec<ServiceReport>) -> Result<(), Error> {
+        let format = self.args.output.format;
+        for service in &services {
+            service.print_outcome(self.printer, format)?;
+        }
+        let report = Report { namespace: self.cluster.namespace.clone(), dry_run: "none", services };
+        match format {
+            Format::Json => self.printer.json(&report),
+            Format::Yaml => self.printer.yaml(&report),
+            Format::Table | Format::Wide | Format::Name => Ok(()),
+        }
+    }
+}
+
+/// What was found when the Leases were taken, service by service.
+#[derive(Default)]
+struct Befores {
+    inventories: Vec<Inventory>,
+    manifests: Vec<Vec<(Reference, serde_json::Value)>>,
+}
+
+fn is_missing_namespace(error: &LockError) -> bool {
+    matches!(error, LockError::Api { cause: kube::Error::Api(status), .. }
+        if failure::missing_namespace(status).is_some())
+}
+
+fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,0 +1,234 @@
+//! From the command line to what a service should be: values merged, checked, and turned into objects.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use manifests::values::set::Kind;
+use manifests::values::{ImageReference, UserValues, Values, bundled, defaults, merge, resolve};
+use manifests::{Release, names, objects};
+use serde_json::{Value, json};
+
+use crate::cli::deploy::ValuesArgs;
+use crate::cluster::MANAGED_BY;
+use crate::cluster::kinds::Reference;
+use crate::cluster::ownership::Asked;
+use crate::error::{Error, ExitCode, did_you_mean};
+
+/// A service as it should be, before anything is known about a cluster.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) service: String,
+    pub(crate) values: Values,
+    /// Whether this command line itself sets the replicas, or an autoscaler's bounds.
+    pub(crate) asked: Asked,
+}
+
+impl Wanted {
+    /// All services of a command line, each with the same files and flags.
+    pub(crate) fn all(services: &[String], args: &ValuesArgs) -> Result<Vec<Self>, Error> {
+        let mut services: Vec<&String> = services.iter().collect();
+        services.sort();
+        services.dedup();
+        for (flag, given) in [("--image", args.image.is_some()), ("--port", args.port.is_some())] {
+            if given && services.len() > 1 {
+                return Err(Error::usage(format!("{flag} is for one service, and {} are named", services.len()))
+                    .next("deploy them one after the other"));
+            }
+        }
+        let user = UserInput::read(args)?;
+        services.into_iter().map(|service| Self::one(service, args, &user)).collect()
+    }
+
+    fn one(service: &str, args: &ValuesArgs, user: &UserInput) -> Result<Self, Error> {
+        let refused = |why: String| Error::usage(format!("cannot deploy {service}")).why(why);
+        names::service(service).map_err(|cause| refused(cause.to_string()))?;
+        let known = bundled().any(|name| name == service);
+        let has_image = args.image.is_some() || user.all.get(&["image", "repository"]).is_some_and(Value::is_string);
+        if !known && !has_image {
+            return Err(unknown(service));
+        }
+        let broken = |cause: &dyn std::error::Error| {
+            Error::new(ExitCode::Failed, format!("cannot read the bundled values of {service}")).why(cause.to_string())
+        };
+        let base = defaults(service).map_err(|cause| broken(&cause))?;
+        let values = resolve(merge(base, user.all.clone().into_value())).map_err(|cause| {
+            let error = Error::usage(format!("cannot deploy {service}: its values are not valid"));
+            let error = cause.problems.iter().fold(error, |error, problem| error.why(problem.to_string()));
+            error.next("see charts/microservice/values.yaml for every key, with what it means")
+        })?;
+        if args.replicas.is_some() && values.autoscaling.enabled {
+            return Err(refused("it has an autoscaler, which would undo --replicas".to_owned())
+                .next("--set autoscaling.minReplicas=N,autoscaling.maxReplicas=M, or --set autoscaling.enabled=false"));
+        }
+        Ok(Self { service: service.to_owned(), values, asked: user.asked })
+    }
+
+    /// Its objects in a namespace, in the order of applying.
+    pub(crate) fn objects(&self, namespace: &str) -> Result<Vec<(Reference, Value)>, Error> {
+        let release = Release { name: &self.service, instance: &self.service, namespace, managed_by: MANAGED_BY };
+        let failed = |why: String| Error::usage(format!("cannot deploy {}", self.service)).why(why);
+        let objects = objects(&release, &self.values).map_err(|cause| failed(cause.to_string()))?;
+        let with_reference = |manifest: Value| match Reference::of(&manifest) {
+            Ok(reference) => Ok((reference, manifest)),
+            Err(cause) => Err(failed(cause.to_string())),
+        };
+        objects.iter().map(|object| with_reference(object.to_json())).collect()
+    }
+}
+
+/// Files and flags.
+struct UserInput {
+    all: UserValues,
+    asked: Asked,
+}
+
+impl UserInput {
+    fn read(args: &ValuesArgs) -> Result<Self, Error> {
+        let mut all = UserValues::default();
+        for path in &args.values {
+            let (text, name) = read_file(path)?;
+            all.file(&text, &name).map_err(|cause| Error::usage(format!("cannot use {name}")).why(cause.to_string()))?;
+        }
+        let flags = [
+            (Kind::Json, &args.set_json),
+            (Kind::Typed, &args.set),
+            (Kind::Text, &args.set_string),
+            (Kind::File, &args.set_file),
+        ];
+        // Only what this command line says, for the replicas: a file says what a service starts with.
+        let mut said = UserValues::default();
+        for (kind, texts) in flags {
+            for text in texts {
+                all.set(kind, text).map_err(|cause| Error::usage(cause.to_string()))?;
+                // An index into a list of a file is no assignment by itself; it is none of replicas either.
+                let _ = said.set(kind, text);
+            }
+        }
+        let short = short_forms(args)?;
+        all.overlay(short.clone());
+        said.overlay(short);
+        let paths: [&[&str]; 3] = [&["replicas"], &["autoscaling", "minReplicas"], &["autoscaling", "maxReplicas"]];
+        let asked = paths.iter().any(|path| said.get(path).is_some_and(|value| !value.is_null()));
+        Ok(Self { all, asked: if asked { Asked::Yes } else { Asked::No } })
+    }
+}
+
+/// `--image`, `--port` and `--replicas` as values.
+fn short_forms(args: &ValuesArgs) -> Result<Value, Error> {
+    let mut values = json!({});
+    if let Some(image) = &args.image {
+        let image: ImageReference =
+            image.parse().map_err(|cause: manifests::values::ImageError| Error::usage(cause.to_string()))?;
+        values["image"] = json!({ "repository": image.repository, "tag": image.tag, "digest": image.digest });
+    }
+    if let Some(port) = args.port {
+        values["service"] = json!({ "port": port });
+    }
+    if let Some(replicas) = args.replicas {
+        values["replicas"] = json!(replicas);
+    }
+    Ok(values)
+}
+
+/// (text, name for messages) of a values file; `-` is stdin.
+fn read_file(path: &Path) -> Result<(String, String), Error> {
+    let stdin = path == Path::new("-");
+    let name = if stdin { "stdin".to_owned() } else { path.display().to_string() };
+    let read = if stdin {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        std::fs::read_to_string(path)
+    };
+    match read {
+        Ok(text) => Ok((text, name)),
+        Err(cause) => Err(Error::usage(format!("cannot read the values in {name}")).why(cause.to_string())),
+    }
+}
+
+fn unknown(service: &str) -> Error {
+    let known: Vec<&str> = bundled().collect();
+    let error = Error::usage(format!("unknown service {service}"))
+        .why(format!("bundled are {}; another one needs its image", known.join(", ")));
+    let error = match did_you_mean(service, known) {
+        Some(near) => error.next(format!("did you mean {near}?")),
+        None => error,
+    };
+    error.next(format!("msctl deploy {service} --image REPO:TAG --port PORT"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(services: &[&str], args: &ValuesArgs) -> Result<Vec<Wanted>, Error> {
+        let services: Vec<String> = services.iter().map(|&service| service.to_owned()).collect();
+        Wanted::all(&services, args)
+    }
+
+    fn set(texts: &[&str]) -> ValuesArgs {
+        ValuesArgs { set: texts.iter().map(|&text| text.to_owned()).collect(), ..ValuesArgs::default() }
+    }
+
+    fn refusal(services: &[&str], args: &ValuesArgs) -> String {
+        let error = wanted(services, args).unwrap_err();
+        assert_eq!(error.code(), ExitCode::Usage, "{error}");
+        error.to_string()
+    }
+
+    #[test]
+    fn a_bundled_service_needs_nothing_but_its_name() {
+        let wanted = wanted(&["service-b", "service-a", "service-a"], &ValuesArgs::default()).unwrap();
+        let names: Vec<&str> = wanted.iter().map(|wanted| wanted.service.as_str()).collect();
+        assert_eq!(names, ["service-a", "service-b"]);
+        let objects = wanted[0].objects("shop").unwrap();
+        assert!(objects.iter().any(|(reference, _)| reference.to_string() == "deployment.apps/service-a"));
+    }
+
+    #[test]
+    fn a_service_of_ones_own_needs_an_image() {
+        let text = refusal(&["servce-a"], &ValuesArgs::default());
+        assert!(text.contains("did you mean service-a?") && text.contains("--image REPO:TAG"), "{text}");
+        let args = ValuesArgs { image: Some("ghcr.io/acme/orders:1".into()), port: Some(80), ..ValuesArgs::default() };
+        assert!(wanted(&["orders"], &args).is_ok());
+    }
+
+    #[test]
+    fn an_image_without_a_tag_is_refused_with_what_to_write() {
+        let args = ValuesArgs { image: Some("ghcr.io/acme/orders".into()), ..ValuesArgs::default() };
+        assert!(refusal(&["orders"], &args).contains("ghcr.io/acme/orders:1.0.0"));
+    }
+
+    #[test]
+    fn an_unknown_key_a_wrong_type_and_a_port_out_of_range_name_the_key() {
+        for (text, key) in [("replcas=2", "replcas"), ("replicas=two", "replicas"), ("service.port=70000", "service.port")] {
+            let refusal = refusal(&["service-a"], &set(&[text]));
+            assert!(refusal.contains(key), "{text}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn one_image_is_not_for_two_services() {
+        let args = ValuesArgs { image: Some("x/y:1".into()), ..ValuesArgs::default() };
+        assert!(refusal(&["service-a", "service-b"], &args).contains("--image is for one service"));
+    }
+
+    #[test]
+    fn a_values_file_that_is_not_there_is_named() {
+        let args = ValuesArgs { values: vec!["/nowhere/values.yaml".into()], ..ValuesArgs::default() };
+        assert!(refusal(&["service-a"], &args).contains("/nowhere/values.yaml"));
+    }
+
+    #[test]
+    fn replicas_are_asked_for_by_flags_and_not_by_files() {
+        let asked = |args: &ValuesArgs| wanted(&["service-a"], args).unwrap()[0].asked;
+        assert_eq!(asked(&ValuesArgs::default()), Asked::No);
+        assert_eq!(asked(&set(&["replicas=3"])), Asked::Yes);
+        assert_eq!(asked(&ValuesArgs { replicas: Some(3), ..ValuesArgs::default() }), Asked::Yes);
+        let file = std::env::temp_dir().join(format!("msctl-values-{}.yaml", std::process::id()));
+        std::fs::write(&file, "replicas: 4\n").unwrap();
+        let from_file = asked(&ValuesArgs { values: vec![file.clone()], ..ValuesArgs::default() });
+        std::fs::remove_file(file).unwrap();
+        assert_eq!(from_file, Asked::No);
+    }
+}

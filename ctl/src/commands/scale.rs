@@ -1,0 +1,178 @@
+//! `msctl scale`: the scale subresource, or the bounds of an autoscaler; then a watch until that many are ready.
+
+use std::time::Instant;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, ResourceExt as _};
+use reach::Cluster;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::cli::scale::ScaleArgs;
+use crate::cli::{Format, Globals};
+use crate::cluster::autoscaler::{self, Autoscaler};
+use crate::cluster::deployed;
+use crate::cluster::progress::Goal;
+use crate::cluster::wait::{Target, Wait};
+use crate::cluster::watch::Watch;
+use crate::cluster::{NAME_LABEL, REPLICAS_MANAGER, failure, session};
+use crate::error::{Error, ExitCode};
+use crate::interrupt::Interrupt;
+use crate::output::Printer;
+
+#[cfg(test)]
+mod tests;
+
+/// A service that was scaled.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Scaled {
+    name: String,
+    namespace: String,
+    /// Replicas asked for before and now; an autoscaler's bounds when it has one.
+    before: i32,
+    #[serde(flatten)]
+    now: Now,
+    /// Ready ones at the end; none when it was not waited for.
+    ready: Option<i32>,
+    milliseconds: u128,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(untagged)]
+enum Now {
+    Replicas { replicas: i32 },
+    Bounds { min: i32, max: i32 },
+}
+
+pub(crate) async fn run(args: ScaleArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
+    if let (Some(min), Some(max)) = (args.min, args.max)
+        && min > max
+    {
+        return Err(Error::usage(format!("--min {min} is more than --max {max}")));
+    }
+    let cluster = session::connect(globals).await?;
+    scale(&cluster, args, printer).await
+}
+
+async fn scale(cluster: &Cluster, args: ScaleArgs, printer: &Printer) -> Result<ExitCode, Error> {
+    let started = Instant::now();
+    let mut services = args.services.clone();
+    services.sort();
+    services.dedup();
+    let action = format!("scale {}", services.join(", "));
+    let mut interrupt = Interrupt::listen()?;
+    // Before anything changes, so that no event is missed.
+    let mut watch = args.wait.wanted().then(|| Watch::start(cluster, &services));
+    let work = async {
+        let mut scaled = Vec::new();
+        let mut targets = Vec::new();
+        for service in &services {
+            let (one, goal) = set(cluster, service, &args).await?;
+            scaled.push(one);
+            targets.push(Target { service: service.clone(), goal });
+        }
+        if let Some(watch) = &mut watch {
+            let timeout = args.wait.timeout.saturating_sub(started.elapsed());
+            let wait = Wait { cluster, printer, action: action.clone(), timeout };
+            for (scaled, progress) in scaled.iter_mut().zip(wait.until_done(watch, &targets).await?) {
+                scaled.ready = Some(progress.ready);
+            }
+        }
+        Ok(scaled)
+    };
+    let outcome = interrupt.or(&format!("{action}; what was set stays set"), work).await;
+    printer.clear_live();
+    let mut scaled = outcome?;
+    for scaled in &mut scaled {
+        scaled.milliseconds = started.elapsed().as_millis();
+    }
+    print(&scaled, args.output.format, printer)?;
+    Ok(ExitCode::Done)
+}
+
+/// Sets the replicas or the bounds of one service.
+async fn set(cluster: &Cluster, service: &str, args: &ScaleArgs) -> Result<(Scaled, Goal), Error> {
+    let action = format!("scale {service}");
+    let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let (deployment, scaler) = futures::join!(api.get_opt(service), autoscaler::find(cluster, service));
+    let deployment = match deployment {
+        Ok(Some(deployment)) => deployment,
+        Ok(None) => return Err(deployed::unknown(cluster, &action, service).await),
+        Err(cause) => return Err(failure::explain(cluster, &format!("read deployment.apps/{service}"), cause)),
+    };
+    if deployment.labels().get(NAME_LABEL).is_none_or(|name| name != service) {
+        return Err(Error::new(ExitCode::Failed, format!("cannot {action}"))
+            .why(format!("deployment.apps/{service} was made neither by msctl nor by its charts"))
+            .place(session::place(cluster))
+            .next(format!("kubectl scale deployment {service} -n {} --replicas N", cluster.namespace)));
+    }
+    let before = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    let (now, goal) = match (args.replicas, scaler?) {
+        (Some(_), Some(scaler)) => return Err(owned_by_autoscaler(cluster, &action, service, &scaler)),
+        (Some(replicas), None) => {
+            set_replicas(cluster, &api, service, replicas).await?;
+            (Now::Replicas { replicas }, Goal::Replicas { count: replicas })
+        }
+        (None, Some(scaler)) => {
+            let (min, max) = (args.min.unwrap_or(scaler.min), args.max.unwrap_or(scaler.max));
+            if min > max {
+                return Err(Error::usage(format!("cannot {action}"))
+                    .why(format!("its autoscaler would have a minimum of {min} and a maximum of {max}"))
+                    .next(format!("msctl scale {service} --min {} --max {}", min.min(max), min.max(max))));
+            }
+            autoscaler::bound(cluster, &scaler, min, max).await?;
+            (Now::Bounds { min, max }, Goal::Between { min, max })
+        }
+        (None, None) => {
+            return Err(Error::new(ExitCode::Failed, format!("cannot {action}"))
+                .why(format!("{service} has no autoscaler, and --min and --max are its bounds"))
+                .place(session::place(cluster))
+                .next(format!("msctl scale {service} --replicas N"))
+                .next(format!("msctl deploy {service} --set autoscaling.enabled=true")));
+        }
+    };
+    let namespace = cluster.namespace.clone();
+    Ok((Scaled { name: service.to_owned(), namespace, before, now, ready: None, milliseconds: 0 }, goal))
+}
+
+async fn set_replicas(cluster: &Cluster, api: &Api<Deployment>, service: &str, replicas: i32) -> Result<(), Error> {
+    let params = PatchParams { field_manager: Some(REPLICAS_MANAGER.to_owned()), ..PatchParams::default() };
+    let scale = json!({ "spec": { "replicas": replicas } });
+    api.patch_scale(service, &params, &Patch::Merge(scale))
+        .await
+        .map(drop)
+        .map_err(|cause| failure::explain(cluster, &format!("scale {service}"), cause))
+}
+
+fn owned_by_autoscaler(cluster: &Cluster, action: &str, service: &str, scaler: &Autoscaler) -> Error {
+    let Autoscaler { name, min, max, remarks } = scaler;
+    let error = Error::new(ExitCode::Failed, format!("cannot {action} by --replicas"))
+        .why(format!("autoscaler {name} decides between {min} and {max}, and would undo it"));
+    let error = remarks.iter().fold(error, |error, remark| error.why(format!("it says: {remark}")));
+    error
+        .place(session::place(cluster))
+        .next(format!("msctl scale {service} --min N --max M"))
+        .next(format!("msctl deploy {service} --set autoscaling.enabled=false"))
+}
+
+fn print(scaled: &[Scaled], format: Format, printer: &Printer) -> Result<(), Error> {
+    match format {
+        Format::Json => printer.json(&scaled),
+        Format::Yaml => printer.yaml(&scaled),
+        Format::Name => scaled.iter().try_for_each(|scaled| printer.line(&format!("deployment.apps/{}", scaled.name))),
+        Format::Table | Format::Wide => scaled.iter().try_for_each(|scaled| printer.line(&sentence(scaled))),
+    }
+}
+
+fn sentence(scaled: &Scaled) -> String {
+    let Scaled { name, before, now, ready, milliseconds, .. } = scaled;
+    let seconds = std::time::Duration::from_millis(u64::try_from(*milliseconds).unwrap_or(u64::MAX)).as_secs_f64();
+    let ended = ready.map(|ready| format!(", {ready} ready in {seconds:.1} s")).unwrap_or_default();
+    match now {
+        Now::Replicas { replicas } if replicas == before => format!("{name} unchanged: {replicas} replicas{ended}"),
+        Now::Replicas { replicas } => format!("{name} scaled from {before} to {replicas}{ended}"),
+        Now::Bounds { min, max } => format!("{name} scales between {min} and {max}{ended}"),
+    }
+}

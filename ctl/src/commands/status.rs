@@ -1,0 +1,114 @@
+//! `msctl status`: services, and the reason when one is not ready.
+
+mod summary;
+
+use reach::Cluster;
+
+use self::summary::Summary;
+use crate::cli::status::StatusArgs;
+use crate::cli::{Format, Globals};
+use crate::cluster::deployed::{self, Query, Scope};
+use crate::cluster::{namespace, session};
+use crate::error::{Error, ExitCode};
+use crate::interrupt::Interrupt;
+use crate::output::table::Table;
+use crate::output::{Paint, Printer};
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) async fn run(args: StatusArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
+    if args.all_namespaces && globals.namespace.is_some() {
+        return Err(Error::usage("-A and -n exclude each other"));
+    }
+    let cluster = session::connect(globals).await?;
+    Interrupt::listen()?.or("looking at the services", status(&cluster, &args, printer)).await
+}
+
+async fn status(cluster: &Cluster, args: &StatusArgs, printer: &Printer) -> Result<ExitCode, Error> {
+    let scope = if args.all_namespaces { Scope::Everywhere } else { Scope::Namespace };
+    let query = Query { scope, selector: args.selector.as_deref(), services: &args.services };
+    let seen = deployed::look(cluster, &query).await?;
+    let mut found: Vec<Summary> = Vec::new();
+    for (namespace, seen) in &seen {
+        found.extend(seen.deployments.iter().map(|deployment| Summary::of(namespace, deployment, seen)));
+    }
+    for service in &args.services {
+        if !found.iter().any(|summary| &summary.name == service) {
+            return Err(deployed::unknown(cluster, &format!("show {service}"), service).await);
+        }
+    }
+    if found.is_empty() {
+        if scope == Scope::Namespace && !namespace::exists(cluster).await? {
+            return Err(namespace::missing(cluster, "show services", false).await);
+        }
+        let place = if scope == Scope::Everywhere { "any namespace" } else { &cluster.namespace };
+        printer.note(&format!("no services in {place}"));
+    }
+    print(&found, args, printer)?;
+    Ok(ExitCode::Done)
+}
+
+fn print(found: &[Summary], args: &StatusArgs, printer: &Printer) -> Result<(), Error> {
+    match args.output.format {
+        Format::Json => printer.json(&found),
+        Format::Yaml => printer.yaml(&found),
+        Format::Name => found.iter().try_for_each(|summary| printer.line(&format!("deployment.apps/{}", summary.name))),
+        Format::Table | Format::Wide if found.is_empty() => Ok(()),
+        Format::Table => printer.text(&table(found, args.all_namespaces, false, printer)),
+        Format::Wide => printer.text(&table(found, args.all_namespaces, true, printer)),
+    }
+}
+
+fn table(found: &[Summary], namespaces: bool, wide: bool, printer: &Printer) -> String {
+    let mut header = Vec::new();
+    if namespaces {
+        header.push("NAMESPACE");
+    }
+    header.extend(["NAME", "READY", "STATUS", "AGE", "VERSION"]);
+    if wide {
+        header.extend(["IMAGE", "NODES", "RESTARTS", "SCALES", "MANAGED-BY"]);
+    }
+    header.push("REASON");
+    let mut table = Table::new(header);
+    for summary in found {
+        let mut row = Vec::new();
+        if namespaces {
+            row.push(summary.namespace.clone());
+        }
+        row.extend([
+            summary.name.clone(),
+            format!("{}/{}", summary.ready, summary.wanted),
+            summary.state.to_string(),
+            summary.age(),
+            summary.version.clone().unwrap_or_else(|| "-".to_owned()),
+        ]);
+        if wide {
+            row.extend([
+                summary.image.clone(),
+                summary.nodes(),
+                summary.restarts().to_string(),
+                summary.scales(),
+                summary.managed_by.clone().unwrap_or_else(|| "-".to_owned()),
+            ]);
+        }
+        // Last, because it may be long.
+        row.push(reason(summary, wide));
+        table.row(row);
+    }
+    let text = table.render();
+    // The header alone: colour inside cells would shift the columns.
+    match text.split_once('\n') {
+        Some((header, rows)) => format!("{}\n{rows}", printer.paint_out(Paint::Dim, header)),
+        None => text,
+    }
+}
+
+/// The first reason, and how many more there are; all of them when there is room.
+fn reason(summary: &Summary, wide: bool) -> String {
+    let texts: Vec<String> = summary.reasons.iter().map(|reason| format!("{}: {}", reason.subject, reason.text)).collect();
+    if wide || texts.len() <= 1 {
+        return texts.join("; ");
+    }
+    format!("{} (and {} more)", texts[0], texts.len() - 1)
+}

@@ -1,0 +1,43 @@
+//! `GET /service-b`: the synchronous hop.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{Request, StatusCode};
+use runtime::Failure;
+use upstream::Template;
+
+/// The largest answer of B that is passed on, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+
+/// Calls B's `GET /` and passes its answer on: status, content type, body.
+pub(crate) async fn call(State(state): State<crate::state::State>) -> Result<Response, Failure> {
+    let mut request = Request::new(Bytes::new());
+    request.uri_mut().clone_from(&state.service_b);
+    request.extensions_mut().insert(Template(api::b::ROOT_PATH));
+    let (head, body) = state.upstream.send(request).await.map_err(|error| away(&error))?.into_parts();
+    if head.status != StatusCode::OK {
+        let detail = format!("{} at {} answered {}", api::b::NAME, state.service_b, head.status);
+        tracing::warn!("{detail}");
+        return Err(at_route(StatusCode::BAD_GATEWAY, detail));
+    }
+    let body = body.bytes(MAX_BODY).await.map_err(|error| away(&error))?;
+    let mut answer = Response::new(Body::from(body));
+    if let Some(kind) = head.headers.get(CONTENT_TYPE) {
+        answer.headers_mut().insert(CONTENT_TYPE, kind.clone());
+    }
+    Ok(answer)
+}
+
+fn away(error: &upstream::Error) -> Failure {
+    let status = if error.is_timeout() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::BAD_GATEWAY };
+    let detail = format!("{} did not answer: {}", api::b::NAME, error.report());
+    tracing::warn!("{detail}");
+    at_route(status, detail)
+}
+
+fn at_route(status: StatusCode, detail: String) -> Failure {
+    Failure::new(status, detail).at(api::a::SERVICE_B_PATH)
+}

@@ -1,0 +1,130 @@
+//! The binary: arguments, environment, signals, exit codes.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+fn service_a() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_service-a"));
+    command.env_clear();
+    command
+}
+
+fn run(command: &mut Command) -> Output {
+    command.output().unwrap()
+}
+
+#[test]
+fn version_and_help_are_printed_without_serving() {
+    let version = run(service_a().arg("--version"));
+    assert_eq!(String::from_utf8(version.stdout).unwrap(), concat!("service-a ", env!("CARGO_PKG_VERSION"), "\n"));
+
+    let help = run(service_a().arg("--help"));
+    assert!(help.status.success());
+    let help = String::from_utf8(help.stdout).unwrap();
+    for setting in [
+        "LISTEN_ADDR=127.0.0.1:8000",
+        "ADMIN_ADDR=127.0.0.1:9000",
+        "SERVICE_B_URL=http://127.0.0.1:8001",
+        "UPSTREAM_TIMEOUT=5s",
+        "DRAIN_DELAY=0s",
+        "DRAIN_TIMEOUT=20s",
+        "MAX_CONNECTIONS=1024",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+    ] {
+        assert!(help.contains(setting), "{setting} is missing from:\n{help}");
+    }
+}
+
+#[test]
+fn bad_variables_stop_the_start_with_exit_code_2_and_all_of_them_are_told() {
+    let mut command = service_a();
+    command.env("LISTEN_ADDR", "8000").env("DRAIN_TIMEOUT", "soon").env("SERVICE_B_URL", "b").env("LOG_FORMAT", "xml");
+    let output = run(&mut command);
+
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8(output.stderr).unwrap();
+    for part in ["LISTEN_ADDR", "\"8000\"", "DRAIN_TIMEOUT", "\"soon\"", "250ms", "SERVICE_B_URL", "LOG_FORMAT", "xml"]
+    {
+        assert!(told.contains(part), "{part} is missing from:\n{told}");
+    }
+    assert_eq!(run(service_a().arg("--port")).status.code(), Some(2));
+}
+
+#[test]
+fn an_address_in_use_stops_the_start_with_exit_code_1() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = service_a();
+    command.env("LISTEN_ADDR", taken.local_addr().unwrap().to_string()).env("ADMIN_ADDR", "127.0.0.1:0");
+
+    let output = run(&mut command);
+
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("LISTEN_ADDR") && told.contains("in use"), "{told}");
+}
+
+#[test]
+fn sigterm_drains_and_exits_with_0() {
+    let mut service = Serving::start();
+    assert!(service.get().ends_with("Hello, World!"));
+
+    service.signal("TERM");
+
+    assert_eq!(service.child.wait().unwrap().code(), Some(0));
+}
+
+/// The binary, serving; killed when dropped.
+struct Serving {
+    child: Child,
+    address: String,
+}
+
+impl Serving {
+    fn start() -> Self {
+        let mut command = service_a();
+        command.env("LISTEN_ADDR", "127.0.0.1:0").env("ADMIN_ADDR", "127.0.0.1:0").env("LOG_FORMAT", "json");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // Which of the two carries the log is the telemetry crate's choice.
+        let (sender, lines) = std::sync::mpsc::channel();
+        for stream in [
+            Box::new(child.stdout.take().unwrap()) as Box<dyn std::io::Read + Send>,
+            Box::new(child.stderr.take().unwrap()),
+        ] {
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    let _ = sender.send(line);
+                }
+            });
+        }
+        let address = loop {
+            let line = lines.recv_timeout(Duration::from_secs(10)).expect("a line that tells the address");
+            if let Some((_, rest)) = line.split_once("\"listen\":\"") {
+                break rest.split('"').next().unwrap().to_owned();
+            }
+        };
+        Self { child, address }
+    }
+
+    fn get(&self) -> String {
+        let mut socket = TcpStream::connect(&self.address).unwrap();
+        socket.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
