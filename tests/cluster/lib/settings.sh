@@ -6,6 +6,9 @@ CACHE=${MSCTL_CLUSTER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/msctl/cluster}
 STATE=${MSCTL_CLUSTER_STATE:-${XDG_STATE_HOME:-$HOME/.local/state}/msctl/cluster}
 CNI_PLUGINS=${MSCTL_CLUSTER_CNI_PLUGINS:-/usr/lib/cni}
 
+# An ordinary user's PATH may lack iptables and conntrack.
+PATH=$PATH:/usr/sbin:/sbin
+
 RUN=$STATE/run
 LOGS=$STATE/logs
 CERTS=$STATE/certs
