@@ -62,7 +62,10 @@ fn ambiguous(name: &str, namespace: &str, ports: &[String]) -> Error {
         [first, ..] => {
             let port = first.split(' ').next().unwrap_or_default();
             error
-                .why(format!("Service {name} in namespace {namespace} has {}, and none is named http", ports.join(", ")))
+                .why(format!(
+                    "Service {name} in namespace {namespace} has {}, and none is named http",
+                    ports.join(", ")
+                ))
                 .next(format!("msctl call {name}:{port}"))
         }
     }
@@ -138,7 +141,8 @@ mod tests {
 
     #[test]
     fn several_ports_without_http_are_listed_in_the_error() {
-        let ports = choose(&service(&json!([{"name": "grpc", "port": 9090}, {"name": "web", "port": 80}]))).unwrap_err();
+        let ports =
+            choose(&service(&json!([{"name": "grpc", "port": 9090}, {"name": "web", "port": 80}]))).unwrap_err();
         let error = ambiguous("orders", "shop", &ports);
         assert_eq!(error.code(), ExitCode::Usage);
         let text = error.to_string();
@@ -155,15 +159,13 @@ mod tests {
     fn the_span_endpoint_is_read_from_the_pod_template() {
         let deployment = |env: serde_json::Value| -> Deployment {
             let containers = json!([{"name": "sidecar"}, {"name": "service", "env": env}]);
-            serde_json::from_value(json!({"spec": {"selector": {}, "template": {"spec": {"containers": containers}}}})).unwrap()
+            serde_json::from_value(json!({"spec": {"selector": {}, "template": {"spec": {"containers": containers}}}}))
+                .unwrap()
         };
         let general = json!({"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "http://jaeger:4318"});
         let traces = json!({"name": "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "value": "http://tempo:4318/v1/traces"});
         assert_eq!(endpoint_of(&deployment(json!([general]))).as_deref(), Some("http://jaeger:4318"));
-        assert_eq!(
-            endpoint_of(&deployment(json!([general, traces]))).as_deref(),
-            Some("http://tempo:4318/v1/traces")
-        );
+        assert_eq!(endpoint_of(&deployment(json!([general, traces]))).as_deref(), Some("http://tempo:4318/v1/traces"));
         let secret = json!({"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "valueFrom": {}});
         assert_eq!(endpoint_of(&deployment(json!([secret]))), None);
         assert_eq!(endpoint_of(&deployment(json!([]))), None);
@@ -178,6 +180,9 @@ mod tests {
 
     #[test]
     fn bundled_services_need_no_question() {
-        assert_eq!((known_port("service-a"), known_port("service-b"), known_port("orders")), (Some(8000), Some(8001), None));
+        assert_eq!(
+            (known_port("service-a"), known_port("service-b"), known_port("orders")),
+            (Some(8000), Some(8001), None)
+        );
     }
 }

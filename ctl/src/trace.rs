@@ -12,14 +12,14 @@ mod text;
 mod tree;
 mod whole;
 
-pub use id::{SpanId, TraceId};
-pub use layout::{Letters, Screen};
-pub use query::{QueryApi, QueryError};
-pub use render::render;
-pub use report::Report;
-pub use span::{Kind, Span, Trace};
-pub use tree::Tree;
-pub use whole::{Gap, gaps};
+pub(crate) use id::{SpanId, TraceId};
+pub(crate) use layout::{Letters, Screen};
+pub(crate) use query::{QueryApi, QueryError};
+pub(crate) use render::render;
+pub(crate) use report::Report;
+pub(crate) use span::{Kind, Span, Trace};
+pub(crate) use tree::Tree;
+pub(crate) use whole::{Gap, gaps};
 
 #[cfg(test)]
 mod samples;

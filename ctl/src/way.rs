@@ -88,7 +88,8 @@ pub(crate) async fn open<'a>(
         cancel: cancel.clone(),
         ..TunnelOptions::new(namespace, image)
     };
-    let opening = Tunnel::open(cluster, options);
+    // Large, and once a process.
+    let opening = Box::pin(Tunnel::open(cluster, options));
     let tunnel = voice.over(opening).await.map_err(|cause| refused(cluster, namespace, &cause))?;
     Ok((Connector::relay(tunnel), voice))
 }

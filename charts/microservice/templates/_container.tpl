@@ -97,7 +97,7 @@ failureThreshold: {{ int .probe.failureThreshold }}
 {{- $resources := dict }}
 {{- range $kind := list "requests" "limits" }}
 {{- $quantities := dict }}
-{{- range $name, $quantity := get $.Values.resources $kind }}
+{{- range $name, $quantity := index $.Values.resources $kind }}
 {{- $_ := set $quantities $name (include "microservice.quantity" $quantity) }}
 {{- end }}
 {{- if $quantities }}

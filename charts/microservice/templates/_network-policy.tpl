@@ -74,7 +74,7 @@ spec:
 {{- define "microservice.peer" -}}
 {{- $peer := dict }}
 {{- range $key := list "podSelector" "namespaceSelector" }}
-{{- $selector := get $ $key }}
+{{- $selector := index $ $key }}
 {{- if kindIs "map" $selector }}
 {{- $_ := set $peer $key (include "microservice.selector" $selector | fromJson) }}
 {{- end }}

@@ -74,7 +74,7 @@ runAsNonRoot: true
 {{- define "microservice.toleration" -}}
 {{- $toleration := dict }}
 {{- range $key := list "key" "operator" "value" "effect" }}
-{{- if kindIs "string" (get $ $key) }}
+{{- if kindIs "string" (index $ $key) }}
 {{- $_ := set $toleration $key (get $ $key) }}
 {{- end }}
 {{- end }}

@@ -17,11 +17,13 @@ probes.liveness.periodSeconds probes.liveness.timeoutSeconds probes.liveness.fai
 {{- define "microservice.validate" -}}
 {{- $missing := list }}
 {{- range $path := include "microservice.required" . | splitList "\n" | join " " | splitList " " }}
-{{- $value := $.Values }}
-{{- range $key := splitList "." $path }}
-{{- $value = ternary (get (ternary $value dict (kindIs "map" $value)) $key) nil (kindIs "map" $value) }}
+{{- $keys := splitList "." $path }}
+{{- $parent := $.Values }}
+{{- range $key := initial $keys }}
+{{- /* A parent that is missing is named itself. */}}
+{{- $parent = ternary (index ($parent | default dict) $key) nil (kindIs "map" $parent) }}
 {{- end }}
-{{- if kindIs "invalid" $value }}
+{{- if and (kindIs "map" $parent) (kindIs "invalid" (index ($parent | default dict) (last $keys))) }}
 {{- $missing = append $missing (printf "%s: it is missing, and there is no default; a null deletes one" $path) }}
 {{- end }}
 {{- end }}
@@ -124,11 +126,11 @@ httpRoute.paths: an HTTPRoute needs at least one path
 {{- end }}
 {{- $volumes := .volumes | default dict }}
 {{- range $kind := list "volumes" "secrets" }}
-{{- range $name, $volume := get $ $kind }}
+{{- range $name, $volume := index $ $kind }}
 {{- $path := printf "%s.%s" $kind $name }}
 {{- $sources := 0 }}
 {{- range $source := list "emptyDir" "configMap" "persistentVolumeClaim" }}
-{{- if kindIs "map" (get $volume $source) }}
+{{- if kindIs "map" (index $volume $source) }}
 {{- $sources = add1 $sources }}
 {{- end }}
 {{- end }}

@@ -28,7 +28,7 @@ pub fn headless_name(service: &str) -> String {
     format!("{service}-headless")
 }
 
-/// Name of the ConfigMap that holds the environment of a service.
+/// Name of the `ConfigMap` that holds the environment of a service.
 #[must_use]
 pub fn config_name(service: &str) -> String {
     service.to_owned()

@@ -23,7 +23,5 @@ mod way;
 pub use client::{ApiError, Cluster, ConnectError, KubeOptions, Trouble, connect};
 pub use connector::{Connector, Stream};
 pub use relay::Cidr;
-pub use tunnel::{
-    DialError, Progress, ProgressFn, PullPolicy, Tunnel, TunnelError, TunnelOptions, TunnelStream,
-};
+pub use tunnel::{DialError, Progress, ProgressFn, PullPolicy, Tunnel, TunnelError, TunnelOptions, TunnelStream};
 pub use way::{UnknownWay, Way, resolve_way};

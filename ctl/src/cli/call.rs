@@ -13,14 +13,14 @@ use super::duration;
   msctl call service-a
   msctl call service-a/service-b --trace
   msctl call service-a -d '{\"key\":\"value\"}'
-  msctl call service-a -d @- -H 'content-type: text/plain' < notes.txt
+  msctl call orders/notes -d @notes.txt -H 'content-type: text/plain'
   msctl call -X DELETE orders.shop:8080/orders/7 -i
   msctl call service-a -d @body.json --output-file answer.txt
 
 Exit code 5 when the answer's status is 400 or above; the body is printed all the same.
 Exit code 1 when --trace was asked for and the trace cannot be shown, though the call itself was answered.")]
 pub(crate) struct CallArgs {
-    /// NAME[.NAMESPACE][:PORT][/PATH][?QUERY]; another host needs its scheme: http://HOST[:PORT][/PATH]
+    /// NAME[.NAMESPACE][:PORT][/PATH][?QUERY]; another host needs its scheme, `http://HOST[:PORT][/PATH]`
     #[arg(value_name = "TARGET")]
     pub(crate) target: String,
     /// Method; GET by default, POST when there is a body

@@ -145,7 +145,7 @@ impl MissingRight {
 mod tests {
     use super::*;
     use crate::cluster::double::Double;
-    use kube::core::response::{StatusCause, StatusDetails};
+    use kube::core::response::StatusDetails;
 
     fn api(status: Status) -> kube::Error {
         kube::Error::Api(status.boxed())
@@ -165,7 +165,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_namespace_is_named_with_the_way_to_make_it() {
-        let details = StatusDetails { kind: "namespaces".into(), name: "shop".into(), ..StatusDetails::default() };
+        let details: StatusDetails = serde_json::from_str(r#"{"kind": "namespaces", "name": "shop"}"#).unwrap();
         let status = Status::failure("namespaces \"shop\" not found", "NotFound").with_code(404).with_details(details);
         let text = explain(&Double::new().cluster(), "deploy service-a", api(status)).to_string();
         assert!(text.contains("namespace shop does not exist") && text.contains("--create-namespace"), "{text}");
@@ -173,12 +173,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_invalid_object_names_each_field() {
-        let cause = StatusCause {
-            reason: "FieldValueInvalid".into(),
-            message: "Invalid value: field is immutable".into(),
-            field: "spec.selector".into(),
-        };
-        let details = StatusDetails { causes: vec![cause], ..StatusDetails::default() };
+        let cause = r#"{"message": "Invalid value: field is immutable", "field": "spec.selector"}"#;
+        let details: StatusDetails = serde_json::from_str(&format!("{{\"causes\": [{cause}]}}")).unwrap();
         let status = Status::failure("invalid", "Invalid").with_code(422).with_details(details);
         let text = explain(&Double::new().cluster(), "apply deployment.apps/service-a", api(status)).to_string();
         assert!(text.contains("spec.selector: Invalid value") && text.contains("msctl delete"), "{text}");

@@ -35,6 +35,26 @@ pub(crate) struct Progress {
 
 /// Pods described in one line; more are counted.
 const SHOWN: usize = 3;
+/// What a runtime or a scheduler says can be very long.
+const WIDTH: usize = 160;
+
+impl Progress {
+    /// "service-a: 1/2 ready; service-a-x: running, not ready yet"
+    pub(crate) fn line(&self, service: &str) -> String {
+        let doing = self.doing.join("; ");
+        match self.wanted {
+            0 => format!("{service}: {doing}"),
+            wanted => format!("{service}: {}/{wanted} ready; {doing}", self.ready),
+        }
+    }
+}
+
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= WIDTH {
+        return text.to_owned();
+    }
+    text.chars().take(WIDTH).chain(['…']).collect()
+}
 
 /// Judges from one consistent snapshot: a status counts only when its controller has seen the spec beside it.
 pub(crate) fn of(service: &str, goal: Goal, seen: &Seen) -> Progress {
@@ -125,9 +145,10 @@ fn doing(service: &str, deployment: &Deployment, seen: &Seen, causes: &[Cause], 
     if !current {
         return vec!["waiting for the Deployment controller".to_owned()];
     }
-    let mut lines: Vec<String> = causes.iter().map(|cause| format!("{}: {}", cause.subject, cause.text)).collect();
+    let mut lines: Vec<String> = causes.iter().map(|cause| format!("{}: {}", cause.subject, shortened(&cause.text))).collect();
     let troubled = |name: &str| causes.iter().any(|cause| cause.subject == name);
-    for pod in seen.newest_pods(deployment) {
+    let staying = seen.newest_pods(deployment).filter(|pod| pod.metadata.deletion_timestamp.is_none());
+    for pod in staying {
         let name = pod.name_any();
         if !troubled(&name)
             && let Some(activity) = diagnose::activity(pod)
@@ -142,7 +163,7 @@ fn doing(service: &str, deployment: &Deployment, seen: &Seen, causes: &[Cause], 
         lines.push(format!("and {more} more"));
     }
     if ending > 0 {
-        lines.push(format!("{ending} old pod{} ending", if ending == 1 { "" } else { "s" }));
+        lines.push(format!("{ending} pod{} ending", if ending == 1 { "" } else { "s" }));
     }
     if lines.is_empty() {
         lines.push("waiting for its pods".to_owned());

@@ -74,7 +74,7 @@ pub(crate) async fn labelled(cluster: &Cluster, service: &str) -> Result<Invento
                     Ok(names.map(|name| Reference::new(&kind.api_version, &kind.kind, &name)).collect())
                 }
                 // A kind that this cluster does not serve (HTTPRoute), or that we may not list: then we made none.
-                Err(kube::Error::Api(status)) if status.is_not_found() || status.is_forbidden() => Ok(Vec::new()),
+                Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404) => Ok(Vec::new()),
                 Err(cause) => Err(failure::explain(cluster, &format!("look for {} of {service}", kind.kind), cause)),
             }
         })

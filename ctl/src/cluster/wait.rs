@@ -1,12 +1,18 @@
 //! Waiting for services to be what was asked for: driven by watches alone, with the reason live on stderr, and an
 //! early end when it can't succeed.
 
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
+mod patience;
+mod telling;
+
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use reach::Cluster;
 
-use super::diagnose::{Cause, Kind, Patience};
+use self::patience::{Patient, Verdict};
+use self::telling::Teller;
+use super::diagnose::Cause;
 use super::progress::{self, Goal, Progress};
 use super::watch::Watch;
 use super::{logs, session};
@@ -15,8 +21,6 @@ use crate::output::Printer;
 
 /// A rollout that goes well is over before this; one that takes longer is worth the watch on warnings.
 const WARNINGS_AFTER: Duration = Duration::from_secs(2);
-const FRAME: Duration = Duration::from_millis(120);
-const FRAMES: &[char] = &['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
 /// A service, and what is waited for.
 #[derive(Debug, Clone)]
@@ -35,42 +39,13 @@ pub(crate) struct Wait<'a> {
     pub(crate) timeout: Duration,
 }
 
-/// When each cause was first seen, so that those with limited patience run out of it.
-#[derive(Debug, Default)]
-struct Patient(HashMap<(String, Kind), Instant>);
-
-/// What the causes of now mean.
-enum Verdict {
-    Wait { until: Option<Instant> },
-    Doomed(Cause),
-}
-
-impl Patient {
-    fn judge(&mut self, causes: &[Cause], now: Instant) -> Verdict {
-        self.0.retain(|key, _| causes.iter().any(|cause| (&cause.subject, cause.kind) == (&key.0, key.1)));
-        let mut until: Option<Instant> = None;
-        for cause in causes {
-            let since = *self.0.entry((cause.subject.clone(), cause.kind)).or_insert(now);
-            let end = match cause.patience {
-                Patience::None => return Verdict::Doomed(cause.clone()),
-                Patience::For(patience) => since + patience,
-                Patience::Unlimited => continue,
-            };
-            if end <= now {
-                return Verdict::Doomed(cause.clone());
-            }
-            until = Some(until.map_or(end, |until| until.min(end)));
-        }
-        Verdict::Wait { until }
-    }
-}
-
 impl Wait<'_> {
     /// Returns as soon as an event says that every target is there: nothing is slept over.
     pub(crate) async fn until_done(&self, watch: &mut Watch, targets: &[Target]) -> Result<Vec<Progress>, Error> {
         let started = Instant::now();
         let deadline = started + self.timeout;
         let mut patient = Patient::default();
+        let mut teller = Teller::new(started);
         let mut told = 0;
         loop {
             let now = Instant::now();
@@ -95,41 +70,14 @@ impl Wait<'_> {
                 self.printer.warning(&format!("may not watch {kind}: some reasons will be missing"));
             }
             told = watch.unseen.len();
-            self.show(targets, &all, watch, started);
-
-            let mut wake = until.map_or(deadline, |until| until.min(deadline));
-            if now < started + WARNINGS_AFTER {
-                wake = wake.min(started + WARNINGS_AFTER);
-            }
-            if self.printer.is_live() {
-                wake = wake.min(now + FRAME);
-            }
+            let tell = teller.tell(self.printer, lines(targets, &all, watch), &causes, now);
+            let warnings = Some(started + WARNINGS_AFTER).filter(|&at| now < at);
+            let wake = [until, tell, warnings].into_iter().flatten().fold(deadline, Instant::min);
             tokio::select! {
                 changed = watch.changed() => changed?,
-                () = tokio::time::sleep_until(wake.into()) => {}
+                () = tokio::time::sleep_until(wake) => {}
             }
         }
-    }
-
-    fn show(&self, targets: &[Target], all: &[Progress], watch: &Watch, started: Instant) {
-        let elapsed = started.elapsed();
-        let mut lines: Vec<String> = targets
-            .iter()
-            .zip(all)
-            .filter(|(_, progress)| !progress.done)
-            .map(|(target, progress)| {
-                let doing = progress.doing.join("; ");
-                format!("{}: {}/{} ready; {doing}", target.service, progress.ready, progress.wanted)
-            })
-            .collect();
-        if let Some(broken) = watch.broken() {
-            lines.push(format!("cannot watch {} ({}), trying again", broken.kind, broken.cause));
-        }
-        if self.printer.is_live() {
-            let frame = FRAMES[usize::try_from(elapsed.as_millis() / FRAME.as_millis()).unwrap_or_default() % FRAMES.len()];
-            lines = lines.iter().map(|line| format!("{frame} {:>3}s {line}", elapsed.as_secs())).collect();
-        }
-        self.printer.live(lines);
     }
 
     async fn doomed(&self, cause: &Cause, targets: &[Target], all: &[Progress]) -> Error {
@@ -165,13 +113,7 @@ impl Wait<'_> {
         );
         let waiting = targets.iter().zip(all).filter(|(_, progress)| !progress.done);
         for (target, progress) in waiting {
-            error = error.why(format!(
-                "{}: {}/{} ready; {}",
-                target.service,
-                progress.ready,
-                progress.wanted,
-                progress.doing.join("; ")
-            ));
+            error = error.why(progress.line(&target.service));
         }
         if let Some(broken) = watch.broken() {
             error = error.why(format!("cannot watch {}: {}", broken.kind, broken.cause));
@@ -181,6 +123,16 @@ impl Wait<'_> {
             .next(format!("msctl status -n {namespace}"))
             .next("a longer --timeout, when it only needs more time")
     }
+}
+
+/// A line for each service that is not there yet.
+fn lines(targets: &[Target], all: &[Progress], watch: &Watch) -> Vec<String> {
+    let unfinished = targets.iter().zip(all).filter(|(_, progress)| !progress.done);
+    let mut lines: Vec<String> = unfinished.map(|(target, progress)| progress.line(&target.service)).collect();
+    if let Some(broken) = watch.broken() {
+        lines.push(format!("cannot watch {} ({}), trying again", broken.kind, broken.cause));
+    }
+    lines
 }
 
 /// The service that a cause belongs to.

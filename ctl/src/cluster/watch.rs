@@ -4,7 +4,9 @@
 //! resource version that is too old (410) makes a new list.
 
 use std::fmt::Debug;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use futures::StreamExt as _;
 use k8s_openapi::NamespaceResourceScope;

@@ -36,10 +36,11 @@ pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) ->
     let root = Root::start(&outgoing);
 
     let what = format!("calling {}", args.target);
-    let call = async {
+    // Large, and once a process.
+    let call = Box::pin(async {
         let route = Route { args: &args, globals, printer, asked_jaeger, asked, sampled: root.is_sampled() };
         answer(&route, outgoing, &cancel, &mut sink).await
-    };
+    });
     let outcome = way::bounded(&what, args.timeout, &mut interrupt, &cancel, root.run(call)).await;
     let expected = root.end(outcome.as_ref().err());
     let answered = outcome?;
@@ -105,3 +106,6 @@ async fn show_trace(
     let _ = telemetry::send(args.trace_timeout).await;
     hops::print(expected, &jaeger, connector, args.trace_timeout, printer).await
 }
+
+#[cfg(test)]
+mod tests;

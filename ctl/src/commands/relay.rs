@@ -11,9 +11,8 @@ use crate::output::Printer;
 pub(crate) async fn run(_args: RelayArgs, _globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
     let config = RelayConfig::from_env(|name| std::env::var(name).ok())
         .map_err(|cause| Error::usage("cannot configure the relay").caused_by(&cause))?;
-    let ended = serve(config)
-        .await
-        .map_err(|cause| Error::new(ExitCode::Failed, "the relay ended").caused_by(&cause))?;
+    let ended =
+        serve(config).await.map_err(|cause| Error::new(ExitCode::Failed, "the relay ended").caused_by(&cause))?;
     printer.note(&format!("the relay ended: {ended:?}"));
     Ok(ExitCode::Done)
 }

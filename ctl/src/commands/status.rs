@@ -17,6 +17,9 @@ use crate::output::{Paint, Printer};
 #[cfg(test)]
 mod tests;
 
+/// Where a reason is cut in a table; `-o wide` and the other forms have all of it.
+const REASON_WIDTH: usize = 120;
+
 pub(crate) async fn run(args: StatusArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
     if args.all_namespaces && globals.namespace.is_some() {
         return Err(Error::usage("-A and -n exclude each other"));
@@ -106,9 +109,17 @@ fn table(found: &[Summary], namespaces: bool, wide: bool, printer: &Printer) -> 
 
 /// The first reason, and how many more there are; all of them when there is room.
 fn reason(summary: &Summary, wide: bool) -> String {
-    let texts: Vec<String> = summary.reasons.iter().map(|reason| format!("{}: {}", reason.subject, reason.text)).collect();
-    if wide || texts.len() <= 1 {
-        return texts.join("; ");
+    let texts = summary.reasons.iter().map(|reason| format!("{}: {}", reason.subject, reason.text));
+    if wide {
+        return texts.collect::<Vec<String>>().join("; ");
     }
-    format!("{} (and {} more)", texts[0], texts.len() - 1)
+    let mut texts = texts.map(|text| match text.char_indices().nth(REASON_WIDTH) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    });
+    let first = texts.next().unwrap_or_default();
+    match texts.count() {
+        0 => first,
+        more => format!("{first} (and {more} more)"),
+    }
 }

@@ -58,7 +58,8 @@ pub(crate) async fn run(args: TraceArgs, globals: &Globals, printer: &Printer) -
     let wanted = Wanted::from_args(&args)?;
     let mut interrupt = Interrupt::listen()?;
     let cancel = CancellationToken::new();
-    let work = fetch(&wanted, &args, globals, &cancel, printer);
+    // Large, and once a process.
+    let work = Box::pin(fetch(&wanted, &args, globals, &cancel, printer));
     let trace = way::bounded("asking Jaeger", args.timeout, &mut interrupt, &cancel, work).await?;
     let tree = Tree::build(trace);
     let gaps = gaps(&tree, None, None);
@@ -161,7 +162,9 @@ fn unknown_service(error: Error, service: &str, known: &[String]) -> Error {
         ([], _) => error
             .why("it has no traces at all")
             .next("services send them where OTEL_EXPORTER_OTLP_ENDPOINT says; charts set it from telemetry.endpoint"),
-        (_, Some(meant)) => error.why(format!("it has traces of {}", known.join(", "))).next(format!("msctl trace {meant}")),
+        (_, Some(meant)) => {
+            error.why(format!("it has traces of {}", known.join(", "))).next(format!("msctl trace {meant}"))
+        }
         (_, None) => error
             .why(format!("it has traces of {}", known.join(", ")))
             .next(format!("msctl call {service} --trace makes one")),

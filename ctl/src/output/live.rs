@@ -56,7 +56,7 @@ impl Live {
     }
 }
 
-/// Columns of the terminal: `COLUMNS` when a shell exports it, else the usual 80 and a little.
+/// Columns of the terminal.
 fn width() -> usize {
-    std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(100)
+    terminal_size::terminal_size_of(std::io::stderr()).map_or(80, |(width, _)| usize::from(width.0))
 }

@@ -45,7 +45,7 @@ enum Destination {
     #[default]
     Open,
     Nowhere,
-    To(Export),
+    To(Box<Export>),
 }
 
 /// Why spans were not taken.
@@ -71,7 +71,7 @@ impl Default for Transport {
 
 impl Transport {
     pub(super) fn decide(&self, export: Option<Export>) {
-        self.destination.send_replace(export.map_or(Destination::Nowhere, Destination::To));
+        self.destination.send_replace(export.map_or(Destination::Nowhere, |export| Destination::To(Box::new(export))));
     }
 
     /// Nowhere, unless something was decided.

@@ -9,15 +9,15 @@ use serde::{Serialize, Serializer};
 
 /// A trace's id: 128 bits, never zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TraceId(u128);
+pub(crate) struct TraceId(u128);
 
 /// A span's id: 64 bits, never zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SpanId(u64);
+pub(crate) struct SpanId(u64);
 
 /// Why a text is no id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum IdError {
+pub(crate) enum IdError {
     #[error("`{text}` is no {kind} id: {allowed}")]
     Shape { text: String, kind: &'static str, allowed: &'static str },
     #[error("a {kind} id of zeros means that there is none")]
@@ -25,22 +25,14 @@ pub enum IdError {
 }
 
 impl TraceId {
-    pub fn new(bits: u128) -> Option<Self> {
+    pub(crate) fn new(bits: u128) -> Option<Self> {
         (bits != 0).then_some(Self(bits))
-    }
-
-    pub fn bits(self) -> u128 {
-        self.0
     }
 }
 
 impl SpanId {
-    pub fn new(bits: u64) -> Option<Self> {
+    pub(crate) fn new(bits: u64) -> Option<Self> {
         (bits != 0).then_some(Self(bits))
-    }
-
-    pub fn bits(self) -> u64 {
-        self.0
     }
 }
 
@@ -55,8 +47,7 @@ impl FromStr for TraceId {
             ["00", trace, _span, _flags] => trace,
             _ => text,
         };
-        if digits.is_empty() || digits.len() > 32 || !digits.bytes().all(|b| b.is_ascii_hexdigit())
-        {
+        if digits.is_empty() || digits.len() > 32 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
             let allowed = "up to 32 hex digits, or a traceparent header";
             return Err(IdError::Shape { text: text.to_owned(), kind, allowed });
         }

@@ -111,21 +111,13 @@ impl TryFrom<WireTrace> for Trace {
             .into_iter()
             .map(|(key, process)| (key, (process.service_name, place(process.tags))))
             .collect();
-        let spans = wire
-            .spans
-            .into_iter()
-            .map(|span| span.into_span(id, &processes))
-            .collect::<Result<_, _>>()?;
+        let spans = wire.spans.into_iter().map(|span| span.into_span(id, &processes)).collect::<Result<_, _>>()?;
         Ok(Self { id, spans })
     }
 }
 
 impl WireSpan {
-    fn into_span(
-        self,
-        trace: TraceId,
-        processes: &HashMap<String, (String, Place)>,
-    ) -> Result<Span, IdError> {
+    fn into_span(self, trace: TraceId, processes: &HashMap<String, (String, Place)>) -> Result<Span, IdError> {
         let parent = self.parent(trace);
         let attributes = map(self.tags);
         let (service, place) = processes.get(&self.process_id).cloned().unwrap_or_default();

@@ -4,17 +4,17 @@ use super::text;
 
 /// What the place that is printed to can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Screen {
+pub(crate) struct Screen {
     /// Cells a line may take; `None` (no terminal) cuts nothing, so that a file or a pipe gets
     /// every name in full.
-    pub width: Option<usize>,
-    pub letters: Letters,
-    pub colour: bool,
+    pub(crate) width: Option<usize>,
+    pub(crate) letters: Letters,
+    pub(crate) colour: bool,
 }
 
 impl Screen {
     /// This process's stdout.
-    pub fn of_stdout(colour: bool) -> Self {
+    pub(crate) fn of_stdout(colour: bool) -> Self {
         let width = terminal_size::terminal_size_of(std::io::stdout());
         Self {
             width: width.map(|(terminal_size::Width(cells), _)| usize::from(cells).max(NARROWEST)),
@@ -25,7 +25,7 @@ impl Screen {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Letters {
+pub(crate) enum Letters {
     Unicode,
     Ascii,
 }
@@ -33,7 +33,7 @@ pub enum Letters {
 impl Letters {
     /// What the environment's terminal and locale can show: POSIX's precedence, `LC_ALL` over
     /// `LC_CTYPE` over `LANG`. A locale that is not set at all is no reason to expect less.
-    pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Self {
+    pub(crate) fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| lookup(name).filter(|value| !value.is_empty());
         if set("TERM").is_some_and(|term| term == "dumb") {
             return Self::Ascii;
@@ -172,8 +172,7 @@ pub(super) fn widest<'a>(head: &str, texts: impl Iterator<Item = &'a str>) -> us
 mod tests {
     use super::*;
 
-    const NATURAL: Columns =
-        Columns { tree: 32, time: 7, bar: 0, status: 6, pod: 27, version: 7 };
+    const NATURAL: Columns = Columns { tree: 32, time: 7, bar: 0, status: 6, pod: 27, version: 7 };
 
     #[test]
     fn columns_never_take_more_than_the_screen_has() {
@@ -192,18 +191,13 @@ mod tests {
 
     #[test]
     fn without_a_terminal_nothing_is_cut() {
-        assert_eq!(
-            Columns::fit(NATURAL, None),
-            Columns { bar: BAR_WITHOUT_TERMINAL, ..NATURAL }
-        );
+        assert_eq!(Columns::fit(NATURAL, None), Columns { bar: BAR_WITHOUT_TERMINAL, ..NATURAL });
     }
 
     #[test]
     fn the_locale_and_the_terminal_choose_the_letters() {
         let letters = |pairs: &[(&str, &str)]| {
-            Letters::from_env(|name| {
-                pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
-            })
+            Letters::from_env(|name| pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned()))
         };
         assert_eq!(letters(&[]), Letters::Unicode);
         assert_eq!(letters(&[("LANG", "de_DE.UTF-8")]), Letters::Unicode);

@@ -21,7 +21,7 @@ const RECENT: usize = 20;
 
 /// A client of one Jaeger. Connections are kept, so that asking again costs one round trip.
 #[derive(Debug, Clone)]
-pub struct QueryApi<C> {
+pub(crate) struct QueryApi<C> {
     client: Client<C, Empty<Bytes>>,
     /// `HOST:PORT`.
     authority: String,
@@ -29,7 +29,7 @@ pub struct QueryApi<C> {
 
 /// Why Jaeger did not answer, or not with a trace.
 #[derive(Debug, thiserror::Error)]
-pub enum QueryError {
+pub(crate) enum QueryError {
     #[error("cannot ask Jaeger at {authority}")]
     Unreachable { authority: String, source: hyper_util::client::legacy::Error },
     #[error("Jaeger at {authority} broke off its answer")]
@@ -58,17 +58,17 @@ where
     C: Connect + Clone + Send + Sync + 'static,
 {
     /// `authority` is `HOST:PORT`; nothing is sent yet.
-    pub fn new(connector: C, authority: impl Into<String>) -> Self {
+    pub(crate) fn new(connector: C, authority: impl Into<String>) -> Self {
         let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
         Self { client, authority: authority.into() }
     }
 
-    pub fn authority(&self) -> &str {
+    pub(crate) fn authority(&self) -> &str {
         &self.authority
     }
 
     /// The spans of a trace that have arrived so far; `None` when there is none.
-    pub async fn trace(&self, id: TraceId) -> Result<Option<Trace>, QueryError> {
+    pub(crate) async fn trace(&self, id: TraceId) -> Result<Option<Trace>, QueryError> {
         // Raw: clocks are put right here, where it is said too.
         match self.get::<WireTrace>(&format!("/api/traces/{id}?raw=true")).await {
             Ok(traces) => Ok(self.spans(traces)?.into_iter().find(|trace| trace.id == id)),
@@ -78,7 +78,7 @@ where
     }
 
     /// The trace of a service that began last.
-    pub async fn latest(&self, service: &str) -> Result<Option<Trace>, QueryError> {
+    pub(crate) async fn latest(&self, service: &str) -> Result<Option<Trace>, QueryError> {
         let service = query_escape(service);
         let path = format!("/api/traces?service={service}&limit={RECENT}&raw=true");
         let traces = self.spans(self.get::<WireTrace>(&path).await?)?;
@@ -87,7 +87,7 @@ where
     }
 
     /// Names of the services that have sent spans.
-    pub async fn services(&self) -> Result<Vec<String>, QueryError> {
+    pub(crate) async fn services(&self) -> Result<Vec<String>, QueryError> {
         self.get("/api/services").await
     }
 

@@ -9,7 +9,7 @@ use super::tree::{Entry, Placed, Tree};
 use super::{Letters, Span};
 
 /// Draws the tree; every line ends with a newline.
-pub fn render(tree: &Tree, screen: Screen) -> String {
+pub(crate) fn render(tree: &Tree, screen: Screen) -> String {
     let drawing = Drawing::new(tree, screen);
     let mut out = drawing.summary();
     if tree.rows.is_empty() {
@@ -71,8 +71,7 @@ impl<'a> Drawing<'a> {
                 Cells { branches, below, ..cells }
             })
             .collect();
-        let trees: Vec<String> =
-            cells.iter().map(|row| format!("{}{}", row.branches, row.title)).collect();
+        let trees: Vec<String> = cells.iter().map(|row| format!("{}{}", row.branches, row.title)).collect();
         let natural = Columns {
             tree: layout::widest(SPAN, trees.iter().map(String::as_str)),
             time: layout::widest(TIME, cells.iter().map(|row| row.time.as_str())),
@@ -87,9 +86,7 @@ impl<'a> Drawing<'a> {
 
     /// `trace ID · 5 spans · 3 services · 4.21 ms`.
     fn summary(&self) -> String {
-        let count = |count: usize, what: &str| {
-            format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-        };
+        let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         let mut parts = vec![
             format!("trace {}", self.tree.id),
             count(self.tree.spans().count(), "span"),
@@ -286,11 +283,7 @@ fn branches(tree: &Tree, glyphs: &Glyphs) -> Vec<(String, String)> {
         let mut below = left.clone();
         let mut own = left;
         if row.depth > 0 {
-            let (turn, pass) = if follows[at] {
-                (glyphs.branch, glyphs.pass)
-            } else {
-                (glyphs.last, glyphs.gap)
-            };
+            let (turn, pass) = if follows[at] { (glyphs.branch, glyphs.pass) } else { (glyphs.last, glyphs.gap) };
             own.push_str(turn);
             below.push_str(pass);
             passes.push(pass);

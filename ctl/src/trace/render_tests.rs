@@ -135,8 +135,5 @@ fn a_name_can_not_move_the_cursor() {
 
 #[test]
 fn an_empty_trace_is_its_summary() {
-    assert_eq!(
-        drawn(Vec::new(), WIDE),
-        "trace 4bf92f3577b34da6a3ce929d0e0e4736 · 0 spans · 0 services · 0 µs\n"
-    );
+    assert_eq!(drawn(Vec::new(), WIDE), "trace 4bf92f3577b34da6a3ce929d0e0e4736 · 0 spans · 0 services · 0 µs\n");
 }

@@ -15,49 +15,49 @@ use super::{Kind, SpanId, TraceId};
 /// reader follows, and `.spans[] | select(…)` is shorter.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Report<'a> {
-    pub trace_id: TraceId,
+pub(crate) struct Report<'a> {
+    pub(crate) trace_id: TraceId,
     /// RFC 3339, by the clock of the root's machine.
-    pub start: Option<String>,
-    pub duration_micros: u64,
-    pub services: Vec<&'a str>,
+    pub(crate) start: Option<String>,
+    pub(crate) duration_micros: u64,
+    pub(crate) services: Vec<&'a str>,
     /// No span is known to be missing.
-    pub whole: bool,
+    pub(crate) whole: bool,
     /// What is missing, in words.
-    pub missing: Vec<String>,
-    pub spans: Vec<SpanReport<'a>>,
+    pub(crate) missing: Vec<String>,
+    pub(crate) spans: Vec<SpanReport<'a>>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct SpanReport<'a> {
-    pub span_id: SpanId,
-    pub parent_span_id: Option<SpanId>,
+pub(crate) struct SpanReport<'a> {
+    pub(crate) span_id: SpanId,
+    pub(crate) parent_span_id: Option<SpanId>,
     /// Steps from the root; a span whose parent is missing is at 1.
-    pub depth: usize,
-    pub service: &'a str,
-    pub name: &'a str,
-    pub kind: Kind,
+    pub(crate) depth: usize,
+    pub(crate) service: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) kind: Kind,
     /// From the trace's start, after `shiftMicros`.
-    pub offset_micros: u64,
-    pub duration_micros: u64,
+    pub(crate) offset_micros: u64,
+    pub(crate) duration_micros: u64,
     /// Added to the span's own start because its clock differs from its parent's.
     #[serde(skip_serializing_if = "is_zero")]
-    pub shift_micros: i64,
-    pub failed: bool,
+    pub(crate) shift_micros: i64,
+    pub(crate) failed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<&'a str>,
+    pub(crate) error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub http_status: Option<u16>,
+    pub(crate) http_status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pod: Option<&'a str>,
+    pub(crate) pod: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<&'a str>,
+    pub(crate) namespace: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub node: Option<&'a str>,
+    pub(crate) node: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<&'a str>,
-    pub attributes: &'a BTreeMap<String, Value>,
+    pub(crate) version: Option<&'a str>,
+    pub(crate) attributes: &'a BTreeMap<String, Value>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -66,7 +66,7 @@ fn is_zero(shift: &i64) -> bool {
 }
 
 impl<'a> Report<'a> {
-    pub fn new(tree: &'a Tree, gaps: &[Gap]) -> Self {
+    pub(crate) fn new(tree: &'a Tree, gaps: &[Gap]) -> Self {
         let (start, end) = tree.bounds();
         let spans = tree.rows.iter().filter_map(|row| match &row.entry {
             Entry::Span(placed) => Some(SpanReport::new(placed, row.depth, start)),

@@ -9,33 +9,33 @@ use super::{SpanId, TraceId};
 
 /// The spans that a store holds of one trace, in any order, possibly doubled.
 #[derive(Clone, Debug)]
-pub struct Trace {
-    pub id: TraceId,
-    pub spans: Vec<Span>,
+pub(crate) struct Trace {
+    pub(crate) id: TraceId,
+    pub(crate) spans: Vec<Span>,
 }
 
 /// A finished piece of work of one service.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Span {
-    pub id: SpanId,
+pub(crate) struct Span {
+    pub(crate) id: SpanId,
     /// The span that caused this one; it may not be among the trace's spans.
-    pub parent: Option<SpanId>,
-    pub service: String,
-    pub name: String,
-    pub kind: Kind,
+    pub(crate) parent: Option<SpanId>,
+    pub(crate) service: String,
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
     /// Microseconds since the Unix epoch, by the clock of the service's machine.
-    pub start: u64,
+    pub(crate) start: u64,
     /// Microseconds.
-    pub duration: u64,
-    pub outcome: Outcome,
-    pub place: Place,
+    pub(crate) duration: u64,
+    pub(crate) outcome: Outcome,
+    pub(crate) place: Place,
     /// Span attributes (semantic conventions' names).
-    pub attributes: BTreeMap<String, Value>,
+    pub(crate) attributes: BTreeMap<String, Value>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub(crate) enum Kind {
     Internal,
     Client,
     Server,
@@ -44,7 +44,7 @@ pub enum Kind {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     Fine,
     /// Why the span failed, when it says so.
     Failed(Option<String>),
@@ -52,21 +52,21 @@ pub enum Outcome {
 
 /// Where the work was done: resource attributes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
-    pub pod: Option<String>,
-    pub namespace: Option<String>,
-    pub node: Option<String>,
-    pub version: Option<String>,
+pub(crate) struct Place {
+    pub(crate) pod: Option<String>,
+    pub(crate) namespace: Option<String>,
+    pub(crate) node: Option<String>,
+    pub(crate) version: Option<String>,
 }
 
 impl Span {
     /// The attribute's text, if it has one that is no empty string.
-    pub fn text(&self, attribute: &str) -> Option<&str> {
+    pub(crate) fn text(&self, attribute: &str) -> Option<&str> {
         self.attributes.get(attribute)?.as_str().filter(|text| !text.is_empty())
     }
 
     /// The answer's HTTP status, under the stable name or the one before it.
-    pub fn http_status(&self) -> Option<u16> {
+    pub(crate) fn http_status(&self) -> Option<u16> {
         ["http.response.status_code", "http.status_code"].iter().find_map(|name| {
             let value = self.attributes.get(*name)?;
             let number = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
@@ -74,17 +74,12 @@ impl Span {
         })
     }
 
-    pub fn failed(&self) -> bool {
+    pub(crate) fn failed(&self) -> bool {
         matches!(self.outcome, Outcome::Failed(_))
     }
 
-    /// Microseconds since the epoch at which the span ended.
-    pub fn end(&self) -> u64 {
-        self.start.saturating_add(self.duration)
-    }
-
     /// `service name`: how a sentence refers to this span.
-    pub fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         format!("{} {}", self.service, self.name)
     }
 }

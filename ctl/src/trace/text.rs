@@ -15,9 +15,7 @@ pub(super) fn clean(text: &str) -> String {
             '\n' | '\r' | '\t' => ' ',
             // Controls, and the marks that reorder a line (bidirectional overrides).
             c if c.is_control() => '\u{fffd}',
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                '\u{fffd}'
-            }
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
             c => c,
         })
         .collect()
@@ -90,11 +88,7 @@ pub(super) fn duration(micros: u64, micro_sign: &str) -> String {
         _ => {
             let seconds = micros / 1_000_000;
             let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-            if hours > 0 {
-                format!("{hours}h{minutes:02}m{seconds:02}s")
-            } else {
-                format!("{minutes}m{seconds:02}s")
-            }
+            if hours > 0 { format!("{hours}h{minutes:02}m{seconds:02}s") } else { format!("{minutes}m{seconds:02}s") }
         }
     }
 }

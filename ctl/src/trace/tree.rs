@@ -12,22 +12,23 @@ use super::{Span, SpanId, Trace, TraceId};
 /// A trace's spans in the order in which they are drawn: parents before their children, siblings
 /// by start.
 #[derive(Clone, Debug)]
-pub struct Tree {
-    pub id: TraceId,
-    pub rows: Vec<Row>,
+pub(crate) struct Tree {
+    pub(crate) id: TraceId,
+    pub(crate) rows: Vec<Row>,
 }
 
 /// One line of the tree.
 #[derive(Clone, Debug)]
-pub struct Row {
-    pub depth: usize,
+pub(crate) struct Row {
+    pub(crate) depth: usize,
     /// Index of the row above in the tree, `None` for a root.
-    pub parent: Option<usize>,
-    pub entry: Entry,
+    pub(crate) parent: Option<usize>,
+    pub(crate) entry: Entry,
 }
 
 #[derive(Clone, Debug)]
-pub enum Entry {
+#[expect(clippy::large_enum_variant, reason = "nearly every row is a span")]
+pub(crate) enum Entry {
     Span(Placed),
     /// Spans name this one as their parent, and the store does not have it.
     Missing(SpanId),
@@ -35,51 +36,43 @@ pub enum Entry {
 
 /// A span on the time line of the trace.
 #[derive(Clone, Debug)]
-pub struct Placed {
-    pub span: Span,
+pub(crate) struct Placed {
+    pub(crate) span: Span,
     /// Microseconds that were added to its start, because its clock differs from its parent's.
-    pub shift: i64,
+    pub(crate) shift: i64,
 }
 
 impl Placed {
     /// Start in microseconds since the epoch, by the clock of the root's machine.
-    pub fn start(&self) -> u64 {
+    pub(crate) fn start(&self) -> u64 {
         self.span.start.saturating_add_signed(self.shift)
     }
 
-    pub fn end(&self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         self.start().saturating_add(self.span.duration)
     }
 }
 
 impl Tree {
-    pub fn build(trace: Trace) -> Self {
+    pub(crate) fn build(trace: Trace) -> Self {
         let spans = Arena::new(trace.spans);
         Self { id: trace.id, rows: spans.into_rows() }
     }
 
     /// The tree of a trace of which nothing has arrived.
-    pub fn empty(id: TraceId) -> Self {
+    pub(crate) fn empty(id: TraceId) -> Self {
         Self { id, rows: Vec::new() }
     }
 
-    pub fn spans(&self) -> impl Iterator<Item = &Placed> {
+    pub(crate) fn spans(&self) -> impl Iterator<Item = &Placed> {
         self.rows.iter().filter_map(|row| match &row.entry {
             Entry::Span(placed) => Some(placed),
             Entry::Missing(_) => None,
         })
     }
 
-    /// Ids that spans name as their parent and that the store does not have.
-    pub fn missing(&self) -> impl Iterator<Item = SpanId> {
-        self.rows.iter().filter_map(|row| match row.entry {
-            Entry::Missing(id) => Some(id),
-            Entry::Span(_) => None,
-        })
-    }
-
     /// The spans right below a row, in order.
-    pub fn children(&self, row: usize) -> impl Iterator<Item = &Placed> {
+    pub(crate) fn children(&self, row: usize) -> impl Iterator<Item = &Placed> {
         self.rows[row + 1..]
             .iter()
             .take_while(move |below| below.depth > self.rows[row].depth)
@@ -91,14 +84,14 @@ impl Tree {
     }
 
     /// First start and last end in microseconds since the epoch; zeros without a span.
-    pub fn bounds(&self) -> (u64, u64) {
+    pub(crate) fn bounds(&self) -> (u64, u64) {
         let start = self.spans().map(Placed::start).min().unwrap_or(0);
         let end = self.spans().map(Placed::end).max().unwrap_or(start);
         (start, end)
     }
 
     /// Services in the order in which the tree meets them.
-    pub fn services(&self) -> Vec<&str> {
+    pub(crate) fn services(&self) -> Vec<&str> {
         let mut services = Vec::new();
         for placed in self.spans() {
             let service = placed.span.service.as_str();
@@ -126,10 +119,8 @@ struct Top {
 impl Arena {
     fn new(spans: Vec<Span>) -> Self {
         let spans = distinct(spans);
-        let index: HashMap<SpanId, usize> =
-            spans.iter().enumerate().map(|(at, span)| (span.id, at)).collect();
-        let parents: Vec<Option<usize>> =
-            spans.iter().map(|span| index.get(&span.parent?).copied()).collect();
+        let index: HashMap<SpanId, usize> = spans.iter().enumerate().map(|(at, span)| (span.id, at)).collect();
+        let parents: Vec<Option<usize>> = spans.iter().map(|span| index.get(&span.parent?).copied()).collect();
 
         let mut children = vec![Vec::new(); spans.len()];
         let mut roots = Vec::new();
@@ -143,8 +134,7 @@ impl Arena {
         }
         cut_rings(&mut children, &mut roots, &orphans);
 
-        let mut tops: Vec<Top> =
-            roots.into_iter().map(|root| Top { missing: None, spans: vec![root] }).collect();
+        let mut tops: Vec<Top> = roots.into_iter().map(|root| Top { missing: None, spans: vec![root] }).collect();
         tops.extend(orphans.into_iter().map(|(id, spans)| Top { missing: Some(id), spans }));
         let placed = spans.into_iter().map(|span| Some(Placed { span, shift: 0 })).collect();
         let mut arena = Self { placed, children, tops };
@@ -164,19 +154,14 @@ impl Arena {
     /// Moves spans of another machine so that no effect comes before its cause. The shift of a
     /// parent carries on to its children: they were timed by the same clock.
     fn agree_on_time(&mut self) {
-        let mut todo: Vec<(usize, i64)> =
-            self.tops.iter().flat_map(|top| &top.spans).map(|&at| (at, 0)).collect();
+        let mut todo: Vec<(usize, i64)> = self.tops.iter().flat_map(|top| &top.spans).map(|&at| (at, 0)).collect();
         while let Some((at, shift)) = todo.pop() {
             if let Some(placed) = &mut self.placed[at] {
                 placed.shift = shift;
             }
             for &child in &self.children[at] {
                 let (Some(parent), Some(below)) = (self.at(at), self.at(child)) else { continue };
-                let more = if same_clock(&parent.span, &below.span) {
-                    0
-                } else {
-                    skew(parent, &below.span)
-                };
+                let more = if same_clock(&parent.span, &below.span) { 0 } else { skew(parent, &below.span) };
                 todo.push((child, shift.saturating_add(more)));
             }
         }
@@ -194,9 +179,7 @@ impl Arena {
             top.spans.sort_by_key(|at| key(self, at));
         }
         // What has lost its parent comes below the whole trees.
-        tops.sort_by_key(|top| {
-            (top.missing.is_some(), top.spans.first().map(|&at| self.start(at)))
-        });
+        tops.sort_by_key(|top| (top.missing.is_some(), top.spans.first().map(|&at| self.start(at))));
         self.tops = tops;
     }
 
@@ -217,9 +200,7 @@ impl Arena {
                 let Some(placed) = self.placed[at].take() else { continue };
                 rows.push(Row { depth, parent, entry: Entry::Span(placed) });
                 let row = rows.len() - 1;
-                todo.extend(
-                    self.children[at].iter().rev().map(|&child| (child, Some(row), depth + 1)),
-                );
+                todo.extend(self.children[at].iter().rev().map(|&child| (child, Some(row), depth + 1)));
             }
         }
         rows
@@ -236,11 +217,7 @@ fn distinct(mut spans: Vec<Span>) -> Vec<Span> {
 }
 
 /// Makes a root of the earliest span of every ring of parents, so that each span is reached.
-fn cut_rings(
-    children: &mut [Vec<usize>],
-    roots: &mut Vec<usize>,
-    orphans: &BTreeMap<SpanId, Vec<usize>>,
-) {
+fn cut_rings(children: &mut [Vec<usize>], roots: &mut Vec<usize>, orphans: &BTreeMap<SpanId, Vec<usize>>) {
     let mut reached = vec![false; children.len()];
     let mut todo: Vec<usize> = roots.iter().chain(orphans.values().flatten()).copied().collect();
     let mut next = 0;
@@ -275,7 +252,8 @@ fn skew(parent: &Placed, child: &Span) -> i64 {
     let end = start.saturating_add(child.duration);
     let waited = parent.span.kind == Kind::Client && child.kind == Kind::Server;
     let early = start < parent.start();
-    if !early && !(waited && end > parent.end()) {
+    let late = waited && end > parent.end();
+    if !early && !late {
         return 0;
     }
     let spare = parent.span.duration.checked_sub(child.duration);

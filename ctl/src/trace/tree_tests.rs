@@ -22,13 +22,7 @@ fn spans_in_any_order_become_one_tree() {
     spans.reverse();
     assert_eq!(
         outline(&tree(spans)),
-        [
-            "0 msctl call",
-            "1 msctl GET",
-            "2 service-a GET /service-b",
-            "3 service-a GET",
-            "4 service-b GET /",
-        ]
+        ["0 msctl call", "1 msctl GET", "2 service-a GET /service-b", "3 service-a GET", "4 service-b GET /",]
     );
 }
 

@@ -14,20 +14,22 @@ use super::{Span, SpanId};
 
 /// Something that a whole trace would have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Gap {
+pub(crate) enum Gap {
     /// Nothing has arrived.
     Empty,
     /// The span that began the trace has not arrived.
     Root(SpanId),
+    /// The root is there, and the request that it sent is not.
+    Request,
     /// A span names a parent that has not arrived.
     Parent { missing: SpanId, child: String },
     /// A request was sent, and the receiver's span has not arrived.
     Receiver { sender: String, to: Option<String> },
 }
 
-/// What is missing from the tree. `root` is the span that began the trace, when the asker knows
-/// it; `outside` is a parent that lies with the asker's own caller and is not waited for.
-pub fn gaps(tree: &Tree, root: Option<SpanId>, outside: Option<SpanId>) -> Vec<Gap> {
+/// What is missing from the tree. `root` is the span that began the trace by sending a request,
+/// when the asker knows it; `outside` is a parent that lies with the asker's own caller and is not waited for.
+pub(crate) fn gaps(tree: &Tree, root: Option<SpanId>, outside: Option<SpanId>) -> Vec<Gap> {
     if tree.rows.is_empty() {
         return vec![Gap::Empty];
     }
@@ -46,12 +48,13 @@ pub fn gaps(tree: &Tree, root: Option<SpanId>, outside: Option<SpanId>) -> Vec<G
                 gaps.push(Gap::Parent { missing: *id, child: child.unwrap_or_default() });
             }
             Entry::Span(placed) => {
+                let sent = tree.children(at).any(|below| below.span.kind == Kind::Client);
+                if Some(placed.span.id) == root && !sent {
+                    gaps.push(Gap::Request);
+                }
                 let received = tree.children(at).any(|below| below.span.kind == Kind::Server);
                 if expects_receiver(&placed.span) && !received {
-                    gaps.push(Gap::Receiver {
-                        sender: placed.span.title(),
-                        to: peer(&placed.span),
-                    });
+                    gaps.push(Gap::Receiver { sender: placed.span.title(), to: peer(&placed.span) });
                 }
             }
         }
@@ -80,6 +83,7 @@ impl fmt::Display for Gap {
         match self {
             Self::Empty => write!(f, "no span has arrived"),
             Self::Root(id) => write!(f, "the root span {id} has not arrived"),
+            Self::Request => write!(f, "the span of the request itself has not arrived"),
             Self::Parent { missing, child } => {
                 write!(f, "span {missing}, the parent of `{child}`, has not arrived")
             }

@@ -53,12 +53,15 @@ fn databases_and_requests_that_got_no_answer_have_no_receiver() {
         span(2, 1, "service-a SELECT", Kind::Client, 10, 10).with("db.system.name", "postgresql"),
         span(3, 1, "service-a GET", Kind::Client, 30, 10).failed_with("connection refused"),
     ];
-    assert_eq!(gaps_of(spans), [""; 0]);
+    assert_eq!(gaps(&tree(spans), None, None), []);
 }
 
 #[test]
 fn a_receiver_that_answered_an_error_is_waited_for() {
-    let spans = vec![span(1, 0, "msctl GET", Kind::Client, 0, 100).answered(503).failed_with("503")];
+    let spans = vec![
+        span(1, 0, "msctl call", Kind::Internal, 0, 200),
+        span(2, 1, "msctl GET", Kind::Client, 0, 100).answered(503).failed_with("503"),
+    ];
     assert_eq!(gaps_of(spans), ["no span of what answered `msctl GET` has arrived"]);
 }
 

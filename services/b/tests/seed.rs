@@ -1,4 +1,5 @@
 //! The seed's table, to the byte.
+#![expect(clippy::unwrap_used, reason = "tests; clippy.toml allows it in test functions, not in what they share")]
 
 use std::net::SocketAddr;
 use std::time::Duration;

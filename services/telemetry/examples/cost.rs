@@ -4,7 +4,8 @@
 //!
 //! Every variant serves the same requests through the same axum router, without sockets, taking turns; the CPU time is that
 //! of the whole process, so encoding and sending the spans is part of it. The collector is another process. Nothing is
-//! dropped: after each full batch the export is waited for.
+//! dropped: after each full batch the export is waited for. Then, at a steady rate and without waiting, that nothing is
+//! dropped either.
 
 #![expect(clippy::print_stdout, reason = "an example that prints its figures")]
 
@@ -36,6 +37,10 @@ const BATCHES: usize = 40;
 /// Two spans each: a full batch of 512.
 const REQUESTS_A_BATCH: usize = 256;
 
+const RATE: u32 = 2_000;
+const SECONDS: u32 = 5;
+const TICKS_A_SECOND: u32 = 200;
+
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7";
 const ADDRESS: &str = "COST_COLLECTOR";
 
@@ -66,7 +71,8 @@ async fn main() -> Result<(), Failure> {
         }
     }
     report(&variants, figures);
-    Ok(())
+    let [.., sampled] = &variants;
+    sampled.steadily().await
 }
 
 fn report(variants: &[Variant], figures: Vec<Vec<f64>>) {
@@ -112,14 +118,7 @@ impl Variant {
         let before = cpu()?;
         for _ in 0..BATCHES {
             for _ in 0..REQUESTS_A_BATCH {
-                let request = Request::get("/items/7")
-                    .header("host", "service-a:8000")
-                    .header("user-agent", "curl/8.5.0")
-                    .header("accept", "*/*")
-                    .header("traceparent", &self.parent)
-                    .body(Body::empty())?;
-                let answer = self.app.clone().call(request).await?;
-                answer.into_body().collect().await?;
+                self.serve().await?;
             }
             if let Some(telemetry) = &self.telemetry {
                 let report = telemetry.flush(Duration::from_secs(5)).await;
@@ -132,6 +131,40 @@ impl Variant {
         #[expect(clippy::cast_precision_loss, reason = "a few thousand requests")]
         let requests = (BATCHES * REQUESTS_A_BATCH) as f64;
         Ok(spent.as_secs_f64() * 1e6 / requests)
+    }
+}
+
+impl Variant {
+    async fn serve(&self) -> Result<(), Failure> {
+        let request = Request::get("/items/7")
+            .header("host", "service-a:8000")
+            .header("user-agent", "curl/8.5.0")
+            .header("accept", "*/*")
+            .header("traceparent", &self.parent)
+            .body(Body::empty())?;
+        let answer = self.app.clone().call(request).await?;
+        answer.into_body().collect().await?;
+        Ok(())
+    }
+
+    async fn steadily(&self) -> Result<(), Failure> {
+        let Some(telemetry) = &self.telemetry else { return Ok(()) };
+        let _entered = telemetry.enter();
+        let before = telemetry.flush(Duration::ZERO).await;
+        let mut ticks = tokio::time::interval(Duration::from_secs(1) / TICKS_A_SECOND);
+        for _ in 0..SECONDS * TICKS_A_SECOND {
+            ticks.tick().await;
+            for _ in 0..RATE / TICKS_A_SECOND {
+                self.serve().await?;
+            }
+        }
+        let after = telemetry.flush(Duration::from_secs(5)).await;
+        println!(
+            "{RATE} requests a second for {SECONDS} s, all sampled: {} spans exported, {} dropped",
+            after.exported - before.exported,
+            after.dropped - before.dropped,
+        );
+        Ok(())
     }
 }
 

@@ -71,11 +71,11 @@ impl Collector {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::<Mutex<State>>::default();
-        let served = Arc::clone(&state);
+        let shared = Arc::clone(&state);
         let server = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let state = Arc::clone(&served);
+                let state = Arc::clone(&shared);
                 let service = service_fn(move |request| answer(Arc::clone(&state), request));
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }

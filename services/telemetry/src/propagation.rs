@@ -3,6 +3,7 @@
 //! Trace context is read and written here rather than by the SDK's propagator, which allocates a dozen times for each;
 //! the tests hold the two against each other. Baggage, which is rarer, is left to the SDK's.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -16,6 +17,9 @@ use opentelemetry_sdk::propagation::BaggagePropagator;
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
+
+/// Bytes of a trace state that are handed on; every span in the queue holds a copy.
+const LONGEST_STATE: usize = 1024;
 
 /// `00-<32 hex digits>-<16 hex digits>-<2 hex digits>`
 const TRACEPARENT_LENGTH: usize = 55;
@@ -118,20 +122,28 @@ fn number(digits: &[u8]) -> Option<u128> {
     })
 }
 
-/// A state that can't be read is dropped, and the trace kept.
+/// A state that can't be read is dropped, and the trace kept. One that is too long loses members from its end, as
+/// <https://www.w3.org/TR/trace-context-2/#tracestate-limits> has it.
 fn trace_state(headers: &HeaderMap) -> TraceState {
     let mut values = headers.get_all(TRACESTATE).iter().filter_map(|value| value.to_str().ok());
     let Some(first) = values.next() else {
         return TraceState::NONE;
     };
     let mut rest = values.peekable();
-    let state = if rest.peek().is_none() {
-        TraceState::from_str(first)
+    let joined = if rest.peek().is_none() {
+        Cow::Borrowed(first)
     } else {
-        let joined = std::iter::once(first).chain(rest).collect::<Vec<_>>().join(",");
-        TraceState::from_str(&joined)
+        Cow::Owned(std::iter::once(first).chain(rest).collect::<Vec<_>>().join(","))
     };
-    state.unwrap_or_default()
+    TraceState::from_str(whole_members(&joined)).unwrap_or_default()
+}
+
+/// As many members from the start as fit into [`LONGEST_STATE`].
+fn whole_members(state: &str) -> &str {
+    if state.len() <= LONGEST_STATE {
+        return state;
+    }
+    state.match_indices(',').take_while(|(end, _)| *end <= LONGEST_STATE).last().map_or("", |(end, _)| &state[..end])
 }
 
 #[cfg(test)]
@@ -216,6 +228,15 @@ mod tests {
         let broken = extracted(&[(TRACEPARENT, PARENT), (TRACESTATE, "no list member")]);
         assert!(broken.is_valid());
         assert_eq!(broken.trace_state(), &TraceState::NONE);
+    }
+
+    #[test]
+    fn a_long_state_loses_members_from_its_end() {
+        let member = |index: usize| format!("vendor{index}={}", "x".repeat(200));
+        let long: Vec<_> = (0..10).map(member).collect();
+        let read = extracted(&[(TRACEPARENT, PARENT), (TRACESTATE, &long.join(","))]);
+        assert_eq!(read.trace_state().header(), long[..4].join(","));
+        assert_eq!(whole_members(&"x".repeat(2000)), "");
     }
 
     #[test]

@@ -49,8 +49,16 @@ pub(crate) fn push_method(attributes: &mut Vec<KeyValue>, method: &Method, metho
     let name = METHODS[method_index];
     attributes.push(KeyValue::new(HTTP_REQUEST_METHOD, name));
     if name == OTHER {
-        attributes.push(KeyValue::new(HTTP_REQUEST_METHOD_ORIGINAL, method.as_str().to_owned()));
+        attributes.push(KeyValue::new(HTTP_REQUEST_METHOD_ORIGINAL, bounded(method.as_str())));
     }
+}
+
+/// Of what a caller sends, so that spans that wait in the queue stay small.
+const LONGEST_VALUE: usize = 1024;
+
+/// `text`, cut to a length that a span may hold.
+pub(crate) fn bounded(text: &str) -> String {
+    text[..text.floor_char_boundary(LONGEST_VALUE)].to_owned()
 }
 
 /// `network.protocol.version`

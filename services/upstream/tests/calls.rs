@@ -1,4 +1,5 @@
 //! Calls against servers that behave, and against some that don't.
+#![expect(clippy::unwrap_used, reason = "tests; clippy.toml allows it in test functions, not in what they share")]
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! HorizontalPodAutoscaler.
+//! `HorizontalPodAutoscaler`.
 
 use k8s_openapi::api::autoscaling::v2::{
     CrossVersionObjectReference, HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec, MetricSpec, MetricTarget,

@@ -1,6 +1,7 @@
-//! ConfigMap: the environment of the service, and the checksum that restarts pods when it changes.
+//! `ConfigMap`: the environment of the service, and the checksum that restarts pods when it changes.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use sha2::{Digest, Sha256};
@@ -47,7 +48,11 @@ pub(super) fn checksum(data: &Data) -> String {
         hash.update(text.as_bytes());
         hash.update([0]);
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize().iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a String can't fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ fn ports(values: &Values) -> Vec<ContainerPort> {
         .collect()
 }
 
-/// Where the pod runs, for traces; everything else comes from the ConfigMap.
+/// Where the pod runs, for traces; everything else comes from the `ConfigMap`.
 fn environment(values: &Values) -> Vec<EnvVar> {
     let field = |name: &str, path: &str| EnvVar {
         name: name.to_owned(),

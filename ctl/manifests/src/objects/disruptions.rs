@@ -1,4 +1,4 @@
-//! PodDisruptionBudget: one pod at a time, and a broken pod never holds up a node's drain.
+//! `PodDisruptionBudget`: one pod at a time, and a broken pod never holds up a node's drain.
 
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 

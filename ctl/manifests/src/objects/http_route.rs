@@ -1,4 +1,4 @@
-//! HTTPRoute of the Gateway API (<https://gateway-api.sigs.k8s.io/reference/spec/>), which is no part of Kubernetes' own API: the
+//! `HTTPRoute` of the Gateway API (<https://gateway-api.sigs.k8s.io/reference/spec/>), which is no part of Kubernetes' own API: the
 //! fields that are used here, typed.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -10,7 +10,7 @@ use crate::Release;
 use crate::values::Values;
 use crate::values::types::HttpPathType;
 
-/// An HTTPRoute of `gateway.networking.k8s.io/v1`.
+/// An `HTTPRoute` of `gateway.networking.k8s.io/v1`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HttpRoute {
     pub metadata: ObjectMeta,

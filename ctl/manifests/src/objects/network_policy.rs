@@ -1,4 +1,4 @@
-//! NetworkPolicy: who reaches the pods, and whom they reach.
+//! `NetworkPolicy`: who reaches the pods, and whom they reach.
 
 use k8s_openapi::api::networking::v1::{
     IPBlock, NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,

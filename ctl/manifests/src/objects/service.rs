@@ -1,4 +1,4 @@
-//! Service: the ClusterIP, and a headless one beside it for those who balance themselves.
+//! Service: the `ClusterIP`, and a headless one beside it for those who balance themselves.
 
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;

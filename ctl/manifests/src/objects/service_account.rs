@@ -1,4 +1,4 @@
-//! ServiceAccount: an identity of its own for each service, without a token in its pods.
+//! `ServiceAccount`: an identity of its own for each service, without a token in its pods.
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 

@@ -1,5 +1,7 @@
 //! From merged values to typed ones: the schema first, then what the keys mean to each other.
 
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
 use super::check::{self, Problem};
@@ -8,11 +10,19 @@ use super::types::{Percent, Values};
 
 /// What is wrong with values; every problem is named by its path.
 #[derive(Debug, thiserror::Error)]
-#[error("the values are not valid:{}", self.problems.iter().map(|problem| format!("\n  {problem}")).collect::<String>())]
+#[error("the values are not valid:{}", lines(.problems))]
 pub struct ValuesError {
     /// At least one.
     pub problems: Vec<Problem>,
 }
+
+/// Each problem on a line of its own.
+fn lines(problems: &[Problem]) -> String {
+    problems.iter().flat_map(|problem| ["\n  ".to_owned(), problem.to_string()]).collect()
+}
+
+/// Made once: it takes longer than the check.
+static SCHEMA: LazyLock<Value> = LazyLock::new(super::schema);
 
 /// Names of ports that the charts give themselves.
 const OWN_PORTS: [&str; 2] = ["http", "admin"];
@@ -31,7 +41,7 @@ pub fn resolve(mut values: Value) -> Result<Values, ValuesError> {
         }
     }
     whole_numbers(&mut values);
-    let problems = check::problems(&values, &super::schema());
+    let problems = check::problems(&values, &SCHEMA);
     if !problems.is_empty() {
         return Err(ValuesError { problems });
     }

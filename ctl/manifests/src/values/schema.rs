@@ -180,11 +180,15 @@ fn each_schema(schema: &mut Value, visit: &mut impl FnMut(&mut Map<String, Value
     for (key, value) in map.iter_mut() {
         match (key.as_str(), value) {
             ("properties", Value::Object(properties)) => {
-                properties.values_mut().for_each(|property| each_schema(property, visit));
+                for property in properties.values_mut() {
+                    each_schema(property, visit);
+                }
             }
             ("items" | "additionalProperties" | "propertyNames", value) => each_schema(value, visit),
             ("anyOf" | "oneOf" | "allOf", Value::Array(schemas)) => {
-                schemas.iter_mut().for_each(|schema| each_schema(schema, visit));
+                for schema in schemas {
+                    each_schema(schema, visit);
+                }
             }
             _ => {}
         }

@@ -80,7 +80,7 @@ fn a_later_flag_changes_what_an_earlier_one_set() {
 fn set_json_takes_any_json_and_empty_is_null() {
     let texts = [
         r#"outer.a="1",outer.b=3,outer.c={"x":[1,2,{"y":null}]},outer.d=["v, w"]"#,
-        r#"outer.c.x[1]=null, outer.e="#,
+        "outer.c.x[1]=null,outer.e=",
         r#"{"outer": {"b": 4}}"#,
     ];
     let expected = json!({"outer": {"a": "1", "b": 4, "c": {"x": [1, null, {"y": null}]}, "d": ["v, w"], "e": null}});

@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn documents_of_one_file_are_laid_over_each_other() {
-        assert_eq!(read("a: {x: 1}\n---\na: {y: 2}\n---\n"), json!({"a": {"x": 1, "y": 2}}));
+        assert_eq!(read("a: {x: 1}\n---\na: {z: 2}\n---\n"), json!({"a": {"x": 1, "z": 2}}));
         assert_eq!(read(""), json!({}));
         assert_eq!(read("# nothing\n"), json!({}));
         assert_eq!(read("{\"a\": [1, null]}"), json!({"a": [1, null]}));

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use manifests::values::{self, schema};
 use serde_json::{Map, Value};
 
-use crate::support::{Case, cases, comparable, golden, is_hook, sorted, typed, user_values};
+use crate::support::{Case, cases, comparable, golden, sorted};
+use crate::typed::{is_hook, typed, user_values};
 
 /// A step down into values.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,11 +93,12 @@ fn without_key(map: &Map<String, Value>, key: &str, rest: &[Step]) -> Vec<Value>
 /// Whether a case shows that a value has an effect: without it, other objects come out, or the values are refused.
 fn shows(case: &Case, path: &[Step]) -> bool {
     let user = user_values(&case.values);
-    let made = typed(&case.service, user.clone()).unwrap();
-    without(&user, path).into_iter().any(|fewer| match typed(&case.service, fewer) {
-        Ok(other) => other != made,
-        Err(_) => true,
-    })
+    let fewer = without(&user, path);
+    if fewer.is_empty() {
+        return false;
+    }
+    let made = typed(&case.service, user).unwrap();
+    fewer.into_iter().any(|fewer| typed(&case.service, fewer).map_or(true, |other| other != made))
 }
 
 #[test]

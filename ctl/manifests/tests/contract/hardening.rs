@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{cases, golden, is_hook, text};
+use crate::support::{cases, golden, text};
+use crate::typed::{is_hook, user_values};
 
 /// Every object of every golden, with its case.
 fn everything() -> impl Iterator<Item = (String, Value)> {
@@ -84,7 +85,7 @@ fn every_pod_is_restricted() {
 #[test]
 fn a_pod_is_killed_only_after_its_drain() {
     for case in cases() {
-        let user = crate::support::user_values(&case.values);
+        let user = user_values(&case.values);
         let merged = manifests::values::merge(manifests::values::defaults(&case.service).unwrap(), user);
         let drain = manifests::values::resolve(merged).unwrap().drain;
         let deployment = golden(&case).into_iter().find(|object| object["kind"] == "Deployment").unwrap();

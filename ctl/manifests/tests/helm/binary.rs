@@ -5,10 +5,10 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 #[derive(Debug, Clone)]
-pub struct Helm(PathBuf);
+pub(crate) struct Helm(PathBuf);
 
 impl Helm {
-    pub fn find() -> Option<Self> {
+    pub(crate) fn find() -> Option<Self> {
         if let Some(helm) = std::env::var_os("HELM") {
             return Some(Self(helm.into()));
         }
@@ -17,7 +17,7 @@ impl Helm {
     }
 
     /// What it prints, or what it says when it fails.
-    pub fn run(&self, arguments: &[&str]) -> Result<String, String> {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Result<String, String> {
         let output = Command::new(&self.0).args(arguments).output();
         let output = output.map_err(|error| format!("run {}: {error}", self.0.display()))?;
         if output.status.success() {
@@ -29,10 +29,10 @@ impl Helm {
 
 /// A folder that is gone with its owner.
 #[derive(Debug)]
-pub struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("msctl-manifests-{}-{number}", std::process::id()));
@@ -40,12 +40,12 @@ impl Folder {
         Self(folder)
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
     /// Writes a file, its folders with it.
-    pub fn write(&self, path: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, path: &str, text: &str) -> PathBuf {
         let file = self.0.join(path);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(&file, text).unwrap();
@@ -60,7 +60,7 @@ impl Drop for Folder {
 }
 
 /// The charts under a name of the user's own: service-a's chart with nothing but the library's defaults.
-pub fn own_chart(folder: &Folder, name: &str, charts: &Path) {
+pub(crate) fn own_chart(folder: &Folder, name: &str, charts: &Path) {
     let chart = crate::support::read(&charts.join("service-a/Chart.yaml"));
     let chart = chart.replace("name: service-a", &format!("name: {name}"));
     folder.write(&format!("{name}/Chart.yaml"), &chart);

@@ -7,7 +7,7 @@ use crate::binary::{Folder, Helm};
 use crate::support::{NAMESPACE, charts};
 use libtest_mimic::Trial;
 
-pub fn trials(helm: Option<&Helm>) -> Vec<Trial> {
+pub(crate) fn trials(helm: Option<&Helm>) -> Vec<Trial> {
     let lint = bundled()
         .chain(["demo"])
         .map(|chart| crate::trial(format!("the_chart_is_clean::{chart}"), helm, move |helm| lint(helm, chart)));

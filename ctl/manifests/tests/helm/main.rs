@@ -3,6 +3,8 @@
 //! Helm is `$HELM`, or `helm` on the PATH. Without one every test here is ignored and says so; with `CLUSTER=required` or
 //! `MSCTL_REQUIRE_HELM` set, that is a failure.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

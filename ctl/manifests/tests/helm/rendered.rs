@@ -1,14 +1,14 @@
 //! Rendered templates = committed goldens, and what the charts refuse.
 
 use manifests::values::{bundled, parse_yaml};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::Outcome;
 use crate::binary::{Folder, Helm, own_chart};
-use crate::support::{self, Case, NAMESPACE, Refused, difference, golden, pretty, sorted};
+use crate::support::{self, Case, NAMESPACE, Refused, difference, golden, sorted};
 use libtest_mimic::Trial;
 
-pub fn trials(helm: Option<&Helm>) -> Vec<Trial> {
+pub(crate) fn trials(helm: Option<&Helm>) -> Vec<Trial> {
     let rendered = support::cases().into_iter().map(|case| {
         let name = format!("the_charts_render_the_golden_of::{}::{}", case.service, case.name);
         crate::trial(name, helm, move |helm| matches_golden(helm, &case))
@@ -60,7 +60,11 @@ fn is_refused(helm: &Helm, refused: &Refused) -> Outcome {
     let Err(message) = render(helm, &refused.service, &refused.values) else {
         return Err("the chart renders them".into());
     };
-    match refused.helm.iter().find(|part| !message.contains(part.as_str())) {
+    let mut parts = refused.said("helm");
+    if parts.is_empty() {
+        parts = refused.said("refused");
+    }
+    match parts.iter().find(|part| !message.contains(part.as_str())) {
         None => Ok(()),
         Some(part) => Err(format!("Helm does not say `{part}`:\n{message}").into()),
     }
@@ -98,4 +102,19 @@ fn packaged_renders_the_same(helm: &Helm) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// JSON with the keys in order, so that a file does not depend on who wrote it.
+fn pretty(value: &Value) -> String {
+    fn ordered(value: &Value) -> Value {
+        match value {
+            Value::Object(map) => {
+                let sorted: std::collections::BTreeMap<_, _> = map.iter().collect();
+                Value::Object(sorted.into_iter().map(|(k, v)| (k.clone(), ordered(v))).collect::<Map<_, _>>())
+            }
+            Value::Array(items) => Value::Array(items.iter().map(ordered).collect()),
+            other => other.clone(),
+        }
+    }
+    format!("{}\n", serde_json::to_string_pretty(&ordered(value)).unwrap())
 }

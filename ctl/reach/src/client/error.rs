@@ -129,7 +129,8 @@ impl Trouble {
         if find::<kube::client::AuthError>(error).is_some() {
             return Self::Unauthorized;
         }
-        if find::<tower::timeout::error::Elapsed>(error).is_some() || find::<tokio::time::error::Elapsed>(error).is_some()
+        if find::<tower::timeout::error::Elapsed>(error).is_some()
+            || find::<tokio::time::error::Elapsed>(error).is_some()
         {
             return Self::TimedOut;
         }
@@ -184,7 +185,9 @@ impl ApiError {
     /// The next command to run.
     pub fn hint(&self) -> Option<String> {
         Some(match self.trouble {
-            Trouble::Unreachable | Trouble::TimedOut => "kubectl cluster-info; is the cluster up, is it the right context?".into(),
+            Trouble::Unreachable | Trouble::TimedOut => {
+                "kubectl cluster-info; is the cluster up, is it the right context?".into()
+            }
             Trouble::Untrusted => "check the certificates in `kubectl config view --raw`".into(),
             Trouble::Unauthorized => "log in again, then check with `kubectl auth whoami`".into(),
             Trouble::Forbidden => "ask for the right, or see what you may do with `kubectl auth can-i --list`".into(),
@@ -208,7 +211,9 @@ fn closest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     known
         .iter()
         .map(|candidate| (distance(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(name.len()) / 4 || candidate.contains(name))
+        .filter(|(distance, candidate)| {
+            *distance <= 1 + candidate.len().min(name.len()) / 4 || candidate.contains(name)
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate.as_str())
 }
@@ -250,6 +255,9 @@ mod tests {
         let refused = std::io::Error::from_raw_os_error(111);
         let error = ApiError::new("list pods".into(), "https://x".into(), kube::Error::Service(Box::new(refused)));
         assert_eq!(error.trouble, Trouble::Unreachable);
-        assert_eq!(error.to_string(), "cannot list pods: the API server https://x is not reachable: Connection refused");
+        assert_eq!(
+            error.to_string(),
+            "cannot list pods: the API server https://x is not reachable: Connection refused"
+        );
     }
 }

@@ -30,23 +30,15 @@ struct Sources {
 
 impl Sources {
     fn from_process(options: &KubeOptions) -> Self {
-        Self {
-            flag: options.kubeconfig.clone(),
-            variable: env::var_os("KUBECONFIG"),
-            home: env::home_dir(),
-        }
+        Self { flag: options.kubeconfig.clone(), variable: env::var_os("KUBECONFIG"), home: env::home_dir() }
     }
 
     fn candidates(&self) -> Vec<PathBuf> {
         if let Some(flag) = &self.flag {
             return vec![flag.clone()];
         }
-        let listed: Vec<PathBuf> = self
-            .variable
-            .iter()
-            .flat_map(env::split_paths)
-            .filter(|path| !path.as_os_str().is_empty())
-            .collect();
+        let listed: Vec<PathBuf> =
+            self.variable.iter().flat_map(env::split_paths).filter(|path| !path.as_os_str().is_empty()).collect();
         if !listed.is_empty() {
             return listed;
         }
@@ -80,9 +72,9 @@ fn read(sources: &Sources) -> Result<Option<Kubeconfig>, ConnectError> {
             .map_err(|source| ConnectError::ReadKubeconfig { path: path.clone(), source: Box::new(source) })?;
         merged = Some(match merged {
             None => next,
-            Some(first) => first
-                .merge(next)
-                .map_err(|source| ConnectError::ReadKubeconfig { path, source: Box::new(source) })?,
+            Some(first) => {
+                first.merge(next).map_err(|source| ConnectError::ReadKubeconfig { path, source: Box::new(source) })?
+            }
         });
     }
     // An empty file is no configuration; kubectl treats it so too.
@@ -99,7 +91,8 @@ async fn choose(merged: Kubeconfig, options: &KubeOptions) -> Result<Target, Con
     let Some(context) = merged.contexts.iter().find(|c| c.name == name).and_then(|c| c.context.clone()) else {
         return Err(ConnectError::UnknownContext { name, known });
     };
-    let Some(cluster) = merged.clusters.iter().find(|c| c.name == context.cluster).and_then(|c| c.cluster.clone()) else {
+    let Some(cluster) = merged.clusters.iter().find(|c| c.name == context.cluster).and_then(|c| c.cluster.clone())
+    else {
         return Err(ConnectError::UnknownCluster { context: name, cluster: context.cluster });
     };
     let selection = KubeConfigOptions { context: Some(name.clone()), ..KubeConfigOptions::default() };
@@ -197,11 +190,8 @@ users:
 
     #[test]
     fn the_flag_comes_before_the_variable_and_the_variable_before_home() {
-        let mut sources = Sources {
-            flag: Some("/f".into()),
-            variable: Some("/a::/b".into()),
-            home: Some("/home/ann".into()),
-        };
+        let mut sources =
+            Sources { flag: Some("/f".into()), variable: Some("/a::/b".into()), home: Some("/home/ann".into()) };
         assert_eq!(sources.candidates(), [PathBuf::from("/f")]);
         sources.flag = None;
         assert_eq!(sources.candidates(), [PathBuf::from("/a"), PathBuf::from("/b")]);

@@ -51,11 +51,8 @@ struct Limits {
 /// certificate; the second run is spared when the first gave a token.
 async fn credentials(target: &Target) -> Result<(kube::Config, Option<AuthLayer>), ConnectError> {
     let mut config = target.config.clone();
-    let denied = |cause: String| ConnectError::Credentials {
-        context: target.context.clone(),
-        user: target.user.clone(),
-        cause,
-    };
+    let denied =
+        |cause: String| ConnectError::Credentials { context: target.context.clone(), user: target.user.clone(), cause };
     let plugin = config.auth_info.exec.is_some() || config.auth_info.auth_provider.is_some();
     let auth = if plugin {
         let config = config.clone();
@@ -137,16 +134,13 @@ where
     C::Future: Send + 'static,
     C::Error: Into<BoxError>,
 {
-    let tls_error = |error: kube::Error| ConnectError::Tls {
-        server: config.cluster_url.to_string(),
-        cause: root_cause(&error),
-    };
+    let tls_error =
+        |error: kube::Error| ConnectError::Tls { server: config.cluster_url.to_string(), cause: root_cause(&error) };
     let https = config.rustls_https_connector_with_connector(connector).map_err(tls_error)?;
     let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .build::<_, Body>(ServiceBuilder::new().map_future(Box::pin).service(Timeout::new(https, limits.connect)));
-    let retry = RetryPolicy::new(Duration::from_millis(100), Duration::from_secs(2), 3, true)
-        .unwrap_or_default();
+    let retry = RetryPolicy::new(Duration::from_millis(100), Duration::from_secs(2), 3, true).unwrap_or_default();
     let service = ServiceBuilder::new()
         .layer(DeadlineLayer(limits.request))
         .layer(config.base_uri_layer())

@@ -153,7 +153,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for PodStream<S> {
                 Poll::Ready(Some(Ok(message))) => this.accept(message)?,
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(broken(error))),
                 Poll::Ready(None) => {
-                    return Poll::Ready(Err(io::Error::new(ErrorKind::ConnectionReset, "the port-forward was cut off")));
+                    return Poll::Ready(Err(io::Error::new(
+                        ErrorKind::ConnectionReset,
+                        "the port-forward was cut off",
+                    )));
                 }
                 Poll::Pending => {
                     this.poll_alive(cx)?;

@@ -17,9 +17,8 @@ impl Cidr {
         Self { address: IpAddr::V4(Ipv4Addr::new(a, b, c, d)), prefix }
     }
 
-    pub(crate) const fn v6(segments: [u16; 8], prefix: u8) -> Self {
-        let [a, b, c, d, e, f, g, h] = segments;
-        Self { address: IpAddr::V6(Ipv6Addr::new(a, b, c, d, e, f, g, h)), prefix }
+    pub(crate) const fn v6(bits: u128, prefix: u8) -> Self {
+        Self { address: IpAddr::V6(Ipv6Addr::from_bits(bits)), prefix }
     }
 
     /// Whether `address` lies in it. An IPv4 address written as IPv6 counts as the IPv4 address.

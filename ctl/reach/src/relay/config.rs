@@ -67,13 +67,20 @@ impl RelayConfig {
         let defaults = Self::default();
         let get = |name: &str| lookup(name).filter(|value| !value.is_empty());
         Ok(Self {
-            listen: (Ipv4Addr::LOCALHOST, read(&get, "MSCTL_RELAY_PORT", "a port from 1 to 65535", parse_port, PORT)?).into(),
+            listen: (Ipv4Addr::LOCALHOST, read(&get, "MSCTL_RELAY_PORT", "a port from 1 to 65535", parse_port, PORT)?)
+                .into(),
             idle_timeout: read(&get, IDLE_VARIABLE, DURATION, parse_duration, defaults.idle_timeout)?,
             drain_timeout: read(&get, "MSCTL_RELAY_DRAIN_TIMEOUT", DURATION, parse_duration, defaults.drain_timeout)?,
             dial_timeout: read(&get, "MSCTL_RELAY_DIAL_TIMEOUT", DURATION, parse_duration, defaults.dial_timeout)?,
             max_connections: read(&get, "MSCTL_RELAY_MAX_CONNECTIONS", COUNT, parse_count, defaults.max_connections)?,
             max_streams: read(&get, "MSCTL_RELAY_MAX_STREAMS", COUNT, parse_count, defaults.max_streams)?,
-            allow: read(&get, ALLOW_VARIABLE, "a list of ranges like 192.0.2.0/24,2001:db8::/32", parse_ranges, vec![])?,
+            allow: read(
+                &get,
+                ALLOW_VARIABLE,
+                "a list of ranges like 192.0.2.0/24,2001:db8::/32",
+                parse_ranges,
+                vec![],
+            )?,
             resolv_conf: defaults.resolv_conf,
         })
     }
@@ -135,9 +142,7 @@ mod tests {
     use super::*;
 
     fn from(pairs: &[(&str, &str)]) -> Result<RelayConfig, RelayConfigError> {
-        RelayConfig::from_env(|name| {
-            pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-        })
+        RelayConfig::from_env(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
     }
 
     #[test]

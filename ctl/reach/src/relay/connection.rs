@@ -4,9 +4,9 @@ use std::future::poll_fn;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use h2::RecvStream;
 use h2::server::{Builder, SendResponse};
-use h2::{Reason, RecvStream};
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response};
 use tokio::net::TcpStream;
 
 use super::dial::Refused;
@@ -74,11 +74,9 @@ async fn answer(relay: &Relay, request: Request<RecvStream>, mut respond: SendRe
             let mut response = Response::new(());
             *response.status_mut() = refusal.status();
             response.headers_mut().insert(PROXY_STATUS, proxy_status::refused(refusal, &details));
-            debug_assert_ne!(response.status(), StatusCode::OK);
-            if respond.send_response(response, true).is_ok() {
-                // The rest of the request is of no interest: tell the client not to send it.
-                respond.send_reset(Reason::NO_ERROR);
-            }
+            // What the client would still send is of no interest: h2 tells it so (NO_ERROR) once the answer has left. An
+            // error here means that the client is gone.
+            let _ = respond.send_response(response, true);
         }
     }
 }

@@ -37,9 +37,8 @@ impl Activity {
                 let _ = open.changed().await;
                 continue;
             }
-            match tokio::time::timeout(limit, open.changed()).await {
-                Err(_) => return,
-                Ok(_) => continue,
+            if tokio::time::timeout(limit, open.changed()).await.is_err() {
+                return;
             }
         }
     }
@@ -63,7 +62,7 @@ mod tests {
     async fn an_open_stream_is_no_idleness_however_silent() {
         let activity = Activity::default();
         let start = Instant::now();
-        let limit = Duration::from_secs(60);
+        let limit = Duration::from_mins(1);
         let work = async {
             let stream = activity.enter();
             sleep(Duration::from_secs(1000)).await;

@@ -28,8 +28,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use cidr::{Cidr, InvalidCidr};
-pub use config::{PORT, RelayConfig, RelayConfigError};
 pub(crate) use config::{ALLOW_VARIABLE, IDLE_VARIABLE, write_duration};
+pub use config::{PORT, RelayConfig, RelayConfigError};
 use dial::Dialer;
 use dns::ResolvConf;
 use idle::Activity;
@@ -69,8 +69,7 @@ pub async fn serve(config: RelayConfig) -> Result<Ended, RelayError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(RelayError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(RelayError::Signals)?;
     let address = config.listen;
-    let listener =
-        TcpListener::bind(address).await.map_err(|source| RelayError::Listen { address, source })?;
+    let listener = TcpListener::bind(address).await.map_err(|source| RelayError::Listen { address, source })?;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "relay listening");
     let dialer = Dialer::new(&config, ResolvConf::parse(&text));
     let ended = Relay::new(config, dialer).run(listener, either(&mut terminate, &mut interrupt)).await;

@@ -16,16 +16,16 @@ pub(super) enum Origin {
 /// Never, whoever names them: a Service without selector can point anywhere.
 const NEVER: [(Cidr, &str); 13] = [
     (Cidr::v4([127, 0, 0, 0], 8), "loopback"),
-    (Cidr::v6([0, 0, 0, 0, 0, 0, 0, 1], 128), "loopback"),
+    (Cidr::v6(1, 128), "loopback"),
     (Cidr::v4([0, 0, 0, 0], 8), "unspecified"),
-    (Cidr::v6([0; 8], 128), "unspecified"),
+    (Cidr::v6(0, 128), "unspecified"),
     (Cidr::v4([169, 254, 0, 0], 16), "link-local, where clouds keep credentials"),
-    (Cidr::v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10), "link-local"),
+    (Cidr::v6(0xfe80 << 112, 10), "link-local"),
     (Cidr::v4([224, 0, 0, 0], 4), "multicast"),
-    (Cidr::v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8), "multicast"),
+    (Cidr::v6(0xff00 << 112, 8), "multicast"),
     (Cidr::v4([255, 255, 255, 255], 32), "broadcast"),
     // Metadata services outside link-local: AWS (IPv6), Alibaba, Oracle, Azure's host agent.
-    (Cidr::v6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254], 128), "a metadata service"),
+    (Cidr::v6(0xfd00_0ec2_0000_0000_0000_0000_0000_0254, 128), "a metadata service"),
     (Cidr::v4([100, 100, 100, 200], 32), "a metadata service"),
     (Cidr::v4([192, 0, 0, 192], 32), "a metadata service"),
     (Cidr::v4([168, 63, 129, 16], 32), "a metadata service"),
@@ -37,7 +37,7 @@ const PRIVATE: [Cidr; 5] = [
     Cidr::v4([172, 16, 0, 0], 12),
     Cidr::v4([192, 168, 0, 0], 16),
     Cidr::v4([100, 64, 0, 0], 10),
-    Cidr::v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7),
+    Cidr::v6(0xfc00 << 112, 7),
 ];
 
 #[derive(Debug, Clone, Default)]
@@ -67,8 +67,8 @@ impl Policy {
         if let Some((_, what)) = NEVER.iter().find(|(range, _)| range.contains(address)) {
             return Some(format!("{address} is never dialled: it is {what}"));
         }
-        let allowed = origin == Origin::ClusterZone
-            || PRIVATE.iter().chain(&self.allow).any(|range| range.contains(address));
+        let allowed =
+            origin == Origin::ClusterZone || PRIVATE.iter().chain(&self.allow).any(|range| range.contains(address));
         (!allowed).then(|| format!("{address} is outside the ranges that the relay may dial"))
     }
 }
@@ -100,9 +100,22 @@ mod tests {
     #[test]
     fn loopback_link_local_metadata_and_the_like_are_never_dialled() {
         for address in [
-            "127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", "::", "169.254.169.254", "fe80::1", "224.0.0.1", "ff02::1",
-            "255.255.255.255", "fd00:ec2::254", "100.100.100.200", "192.0.0.192", "168.63.129.16",
-            "::ffff:127.0.0.1", "::ffff:169.254.169.254",
+            "127.0.0.1",
+            "127.9.9.9",
+            "::1",
+            "0.0.0.0",
+            "::",
+            "169.254.169.254",
+            "fe80::1",
+            "224.0.0.1",
+            "ff02::1",
+            "255.255.255.255",
+            "fd00:ec2::254",
+            "100.100.100.200",
+            "192.0.0.192",
+            "168.63.129.16",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
         ] {
             assert!(refused(address, Origin::ClusterZone), "{address}");
             assert!(refused(address, Origin::Elsewhere), "{address}");

@@ -32,12 +32,13 @@ pub(super) async fn run(mut from: RecvStream, mut to: SendStream<Bytes>, mut tar
     let Err(broken) = done else { return };
     // RFC 9113 section 8.5: an error on either side is a reset on the other.
     let _ = target.set_zero_linger();
-    to.send_reset(match broken {
-        Broken::Stream => Reason::CANCEL,
-        // It answered in full and then refused the rest of the request (section 8.1): the answer counts.
-        Broken::Target if answered => Reason::NO_ERROR,
-        Broken::Target => Reason::CONNECT_ERROR,
-    });
+    match broken {
+        Broken::Stream => to.send_reset(Reason::CANCEL),
+        // It answered in full and then refused the rest of the request (section 8.1): the answer counts. A reset here
+        // would overtake it; h2 sends one with NO_ERROR after it, when both handles are dropped.
+        Broken::Target if answered => {}
+        Broken::Target => to.send_reset(Reason::CONNECT_ERROR),
+    }
 }
 
 async fn upwards(from: &mut RecvStream, target: &mut WriteHalf<'_>) -> Result<(), Broken> {

@@ -67,12 +67,15 @@ pub(super) fn finished(job: &Job) -> Option<String> {
         return Some("the old one is being removed".to_owned());
     }
     let conditions = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    let ended = conditions
-        .filter(|condition| condition.status == "True")
-        .find(|condition| matches!(condition.type_.as_str(), "Complete" | "Failed" | "FailureTarget" | "SuccessCriteriaMet"))?;
+    let ended = conditions.filter(|condition| condition.status == "True").find(|condition| {
+        matches!(condition.type_.as_str(), "Complete" | "Failed" | "FailureTarget" | "SuccessCriteriaMet")
+    })?;
     Some(match ended.type_.as_str() {
         "Complete" | "SuccessCriteriaMet" => "the old one has ended".to_owned(),
-        _ => format!("the old one failed: {}", ended.message.as_deref().or(ended.reason.as_deref()).unwrap_or("no reason given")),
+        _ => format!(
+            "the old one failed: {}",
+            ended.message.as_deref().or(ended.reason.as_deref()).unwrap_or("no reason given")
+        ),
     })
 }
 
@@ -129,7 +132,8 @@ mod tests {
     }
 
     fn with_state(phase: &str, state: &Value) -> Verdict {
-        let container = json!({"name": "relay", "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": state});
+        let container =
+            json!({"name": "relay", "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": state});
         with_status(&json!({"phase": phase, "containerStatuses": [container]}))
     }
 
@@ -142,7 +146,10 @@ mod tests {
     fn every_step_on_the_way_is_named() {
         for (status, named) in [
             (json!({"phase": "Pending"}), "the scheduler"),
-            (json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "message": "0/2 nodes are available"}]}), "a node: 0/2 nodes are available"),
+            (
+                json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "message": "0/2 nodes are available"}]}),
+                "a node: 0/2 nodes are available",
+            ),
             (json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "True"}]}), "the kubelet"),
         ] {
             assert_eq!(with_status(&status), Verdict::Waiting(named.to_owned()));
@@ -162,7 +169,8 @@ mod tests {
     #[test]
     fn a_crash_is_told_with_its_last_lines() {
         let message = "one\ntwo\n\nthree\nMSCTL_RELAY_PORT=\"0\" is not a port\n";
-        let verdict = with_state("Failed", &json!({"terminated": {"exitCode": 2, "reason": "Error", "message": message}}));
+        let verdict =
+            with_state("Failed", &json!({"terminated": {"exitCode": 2, "reason": "Error", "message": message}}));
         let Verdict::Doomed { reason, message } = verdict else { panic!("{verdict:?}") };
         assert_eq!(reason, "Error (exit code 2)");
         assert_eq!(message, "two; three; MSCTL_RELAY_PORT=\"0\" is not a port");
@@ -170,7 +178,8 @@ mod tests {
 
     #[test]
     fn an_evicted_pod_tells_why() {
-        let verdict = with_status(&json!({"phase": "Failed", "reason": "Evicted", "message": "The node was low on memory"}));
+        let verdict =
+            with_status(&json!({"phase": "Failed", "reason": "Evicted", "message": "The node was low on memory"}));
         assert_eq!(verdict, Verdict::Doomed { reason: "Evicted".into(), message: "The node was low on memory".into() });
     }
 
@@ -178,7 +187,8 @@ mod tests {
     fn a_relay_that_ended_or_is_going_needs_a_successor() {
         assert!(matches!(with_status(&json!({"phase": "Succeeded"})), Verdict::Gone(_)));
         assert!(matches!(with_state("Running", &json!({"terminated": {"exitCode": 0}})), Verdict::Gone(_)));
-        let terminating = json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}, "status": {"phase": "Running"}});
+        let terminating =
+            json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}, "status": {"phase": "Running"}});
         assert!(matches!(pod(&serde_json::from_value(terminating).unwrap()), Verdict::Gone(_)));
     }
 

@@ -128,10 +128,15 @@ impl DialError {
     /// The next command to run.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NotFound { .. } => "kubectl get services --all-namespaces; a target is NAME[.NAMESPACE][:PORT]".into(),
+            Self::NotFound { .. } => {
+                "kubectl get services --all-namespaces; a target is NAME[.NAMESPACE][:PORT]".into()
+            }
             Self::Refused { .. } => "is it the right port, and is a pod ready? kubectl get endpointslices".into(),
             Self::Prohibited { .. } => "the relay dials private ranges and Services only".into(),
-            Self::TimedOut { .. } => "does a NetworkPolicy keep the relay out, is a pod ready? kubectl get endpointslices,networkpolicies".into(),
+            Self::TimedOut { .. } => {
+                "does a NetworkPolicy keep the relay out, is a pod ready? kubectl get endpointslices,networkpolicies"
+                    .into()
+            }
             Self::Dns { .. } => "kubectl get pods -n kube-system -l k8s-app=kube-dns".into(),
             Self::Overloaded { .. } => "use fewer connections at a time".into(),
             Self::Tunnel(error) => return error.hint(),

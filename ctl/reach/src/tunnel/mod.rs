@@ -122,7 +122,10 @@ impl Tunnel {
                     lost = cause;
                 }
                 Err(_) if session.heard_from() => {
-                    return Err(DialError::TimedOut { target: target.to_string(), detail: format!("no answer of the relay within {limit:?}") });
+                    return Err(DialError::TimedOut {
+                        target: target.to_string(),
+                        detail: format!("no answer of the relay within {limit:?}"),
+                    });
                 }
                 Err(_) => {
                     lost = format!("the relay was silent for {limit:?}");
@@ -160,7 +163,8 @@ impl Inner {
         let known = state.pod.take().or_else(|| self.memory.recall());
         let (session, created) = match self.quick(known).await? {
             Some(session) => (session, false),
-            None => start::start(self).await?,
+            // Boxed: it is large and seldom needed.
+            None => Box::pin(start::start(self)).await?,
         };
         self.memory.keep(session.pod());
         state.pod = Some(session.pod().to_owned());

@@ -1,6 +1,7 @@
-//! The relay's objects: a Job that nothing outlives, and a NetworkPolicy that the Job owns.
+//! The relay's objects: a Job that nothing outlives, and a `NetworkPolicy` that the Job owns.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::{
@@ -27,7 +28,7 @@ const TTL_AFTER_FINISHED_SECONDS: i32 = 60;
 /// Which relay is ours: one per namespace, user, version and whatever else makes a pod differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identity {
-    /// The Job's and the NetworkPolicy's name.
+    /// The name of the Job and of the `NetworkPolicy`.
     pub(super) name: String,
     user: String,
 }
@@ -72,7 +73,12 @@ pub(super) fn short_hash(parts: &[&str]) -> String {
         hash.update(part.len().to_le_bytes());
         hash.update(part);
     }
-    hash.finalize().iter().take(5).map(|byte| format!("{byte:02x}")).collect()
+    let mut digits = String::with_capacity(10);
+    for byte in hash.finalize().iter().take(5) {
+        // Writing to a string cannot fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
 }
 
 /// The Job: it makes one pod, once, and is removed with it a minute after that has ended.
@@ -108,7 +114,8 @@ fn pod(options: &TunnelOptions) -> PodSpec {
         automount_service_account_token: Some(false),
         containers: vec![container(options)],
         enable_service_links: Some(false),
-        image_pull_secrets: Some(options.pull_secrets.iter().map(secret).collect()).filter(|list: &Vec<_>| !list.is_empty()),
+        image_pull_secrets: Some(options.pull_secrets.iter().map(secret).collect())
+            .filter(|list: &Vec<_>| !list.is_empty()),
         node_selector: Some(BTreeMap::from([("kubernetes.io/os".to_owned(), "linux".to_owned())])),
         restart_policy: Some("Never".to_owned()),
         security_context: Some(PodSecurityContext {
@@ -125,7 +132,10 @@ fn pod(options: &TunnelOptions) -> PodSpec {
 
 fn container(options: &TunnelOptions) -> Container {
     let quantities = |cpu: &str, memory: &str| {
-        BTreeMap::from([("cpu".to_owned(), Quantity(cpu.to_owned())), ("memory".to_owned(), Quantity(memory.to_owned()))])
+        BTreeMap::from([
+            ("cpu".to_owned(), Quantity(cpu.to_owned())),
+            ("memory".to_owned(), Quantity(memory.to_owned())),
+        ])
     };
     Container {
         name: "relay".to_owned(),

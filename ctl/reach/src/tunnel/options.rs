@@ -63,7 +63,7 @@ impl TunnelOptions {
             image: image.into(),
             pull_policy: PullPolicy::default(),
             pull_secrets: Vec::new(),
-            start_timeout: Duration::from_secs(60),
+            start_timeout: Duration::from_mins(1),
             dial_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_mins(10),
             allow: Vec::new(),
@@ -94,16 +94,31 @@ impl fmt::Debug for TunnelOptions {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
     /// There is no relay: one is being made.
-    Creating { job: String },
+    Creating {
+        job: String,
+    },
     /// An old one is in the way and is being removed.
-    Replacing { job: String, why: String },
+    Replacing {
+        job: String,
+        why: String,
+    },
     /// Told once for each new reason.
-    Waiting { reason: String },
+    Waiting {
+        reason: String,
+    },
     /// The connection was lost and is being made anew.
-    Reconnecting { cause: String },
+    Reconnecting {
+        cause: String,
+    },
     /// It works, but not as well as it could.
-    Warning { message: String },
-    Connected { pod: String, created: bool, elapsed: Duration },
+    Warning {
+        message: String,
+    },
+    Connected {
+        pod: String,
+        created: bool,
+        elapsed: Duration,
+    },
 }
 
 impl fmt::Display for Progress {

@@ -40,7 +40,8 @@ impl Memory {
         }
         let Some(dir) = file.parent() else { return };
         let fresh = file.with_extension(std::process::id().to_string());
-        let written = fs::create_dir_all(dir).and_then(|()| fs::write(&fresh, pod)).and_then(|()| fs::rename(&fresh, file));
+        let written =
+            fs::create_dir_all(dir).and_then(|()| fs::write(&fresh, pod)).and_then(|()| fs::rename(&fresh, file));
         if let Err(error) = written {
             tracing::debug!(%error, file = %file.display(), "cannot remember the relay's pod");
         }

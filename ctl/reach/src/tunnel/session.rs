@@ -117,7 +117,8 @@ impl Session {
 
     /// A stream to `target`.
     pub(super) async fn connect(&self, target: &Authority) -> Result<TunnelStream, ConnectFailed> {
-        let lost = |error: h2::Error| ConnectFailed::Lost(self.shared.end.get().cloned().unwrap_or_else(|| why(&error)));
+        let lost =
+            |error: h2::Error| ConnectFailed::Lost(self.shared.end.get().cloned().unwrap_or_else(|| why(&error)));
         let mut requests = self.requests.clone().ready().await.map_err(lost)?;
         let mut request = Request::new(());
         *request.method_mut() = Method::CONNECT;
@@ -126,7 +127,9 @@ impl Session {
         let (response, send) = requests.send_request(request, false).map_err(lost)?;
         let response = match response.await {
             Ok(response) => response,
-            Err(error) if error.is_reset() && error.is_remote() && error.reason() != Some(h2::Reason::REFUSED_STREAM) => {
+            Err(error)
+                if error.is_reset() && error.is_remote() && error.reason() != Some(h2::Reason::REFUSED_STREAM) =>
+            {
                 let cause = format!("the relay reset the stream: {error}");
                 return Err(ConnectFailed::Refused(DialError::Lost { target: target.to_string(), cause }));
             }

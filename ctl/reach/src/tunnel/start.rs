@@ -133,7 +133,8 @@ impl<'a> Starter<'a> {
         let name = &self.inner.identity.name;
         let mut told = false;
         loop {
-            let Some(job) = self.jobs.get_opt(name).await.map_err(|error| self.api_error("get the relay's job", error))?
+            let Some(job) =
+                self.jobs.get_opt(name).await.map_err(|error| self.api_error("get the relay's job", error))?
             else {
                 return Ok(None);
             };
@@ -170,7 +171,9 @@ impl<'a> Starter<'a> {
         let params = PatchParams::apply(objects::FIELD_MANAGER).force();
         if let Err(error) = policies.patch(&inner.identity.name, &params, &Patch::Apply(&policy)).await {
             let error = self.api_error("apply the relay's network policy", error);
-            inner.options.report(&Progress::Warning { message: format!("{error}; where policies restrict pods, calls may time out") });
+            inner.options.report(&Progress::Warning {
+                message: format!("{error}; where policies restrict pods, calls may time out"),
+            });
         }
     }
 

@@ -39,7 +39,7 @@ impl TunnelStream {
     }
 
     fn release(&mut self, bytes: usize) -> io::Result<()> {
-        self.receive.flow_control().release_capacity(bytes).map_err(broken)
+        self.receive.flow_control().release_capacity(bytes).map_err(|error| broken(&error))
     }
 }
 
@@ -58,7 +58,7 @@ impl AsyncRead for TunnelStream {
                 Some(Err(error)) if error.is_reset() && error.reason() == Some(Reason::NO_ERROR) => {
                     return Poll::Ready(Ok(()));
                 }
-                Some(Err(error)) => return Poll::Ready(Err(broken(error))),
+                Some(Err(error)) => return Poll::Ready(Err(broken(&error))),
                 Some(Ok(data)) => self.unread = data,
             }
         }
@@ -80,11 +80,11 @@ impl AsyncWrite for TunnelStream {
         self.send.reserve_capacity(wanted);
         let capacity = match ready!(self.send.poll_capacity(cx)) {
             Some(Ok(capacity)) => capacity,
-            Some(Err(error)) => return Poll::Ready(Err(broken(error))),
+            Some(Err(error)) => return Poll::Ready(Err(broken(&error))),
             None => return Poll::Ready(Err(self.why_closed(cx))),
         };
         let written = capacity.min(wanted);
-        self.send.send_data(Bytes::copy_from_slice(&buf[..written]), false).map_err(broken)?;
+        self.send.send_data(Bytes::copy_from_slice(&buf[..written]), false).map_err(|error| broken(&error))?;
         Poll::Ready(Ok(written))
     }
 
@@ -98,8 +98,8 @@ impl AsyncWrite for TunnelStream {
             Ok(()) => Poll::Ready(Ok(())),
             // Shut down twice, or reset meanwhile.
             Err(_) => match self.send.poll_reset(cx) {
-                Poll::Ready(Ok(reason)) if reason != Reason::NO_ERROR => Poll::Ready(Err(broken(reason.into()))),
-                Poll::Ready(Err(error)) if error.is_io() || error.is_go_away() => Poll::Ready(Err(broken(error))),
+                Poll::Ready(Ok(reason)) if reason != Reason::NO_ERROR => Poll::Ready(Err(broken(&reason.into()))),
+                Poll::Ready(Err(error)) if error.is_io() || error.is_go_away() => Poll::Ready(Err(broken(&error))),
                 _ => Poll::Ready(Ok(())),
             },
         }
@@ -112,13 +112,13 @@ impl TunnelStream {
             Poll::Ready(Ok(Reason::NO_ERROR)) | Poll::Pending => {
                 io::Error::new(ErrorKind::BrokenPipe, "the target takes no more data")
             }
-            Poll::Ready(Ok(reason)) => broken(reason.into()),
-            Poll::Ready(Err(error)) => broken(error),
+            Poll::Ready(Ok(reason)) => broken(&reason.into()),
+            Poll::Ready(Err(error)) => broken(&error),
         }
     }
 }
 
-fn broken(error: h2::Error) -> io::Error {
+fn broken(error: &h2::Error) -> io::Error {
     let what = match error.reason() {
         Some(Reason::CONNECT_ERROR) => "the target reset the connection".to_owned(),
         Some(Reason::CANCEL) => "the relay gave the connection up".to_owned(),

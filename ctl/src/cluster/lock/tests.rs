@@ -1,0 +1,130 @@
+use http::Method;
+use serde_json::json;
+
+use super::*;
+use crate::cluster::double::Double;
+use crate::cluster::kinds::Reference;
+
+const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/shop/leases/msctl-service-a";
+
+fn inventory(kinds: &[&str]) -> Inventory {
+    kinds.iter().map(|kind| Reference::new("v1", kind, "service-a")).collect()
+}
+
+fn silent(_: String) {}
+
+fn held_by(holder: &str, renewed: Timestamp) -> Value {
+    json!({
+        "metadata": { "annotations": { inventory::ANNOTATION: inventory(&["Service"]).write() } },
+        "spec": { "holderIdentity": holder, "leaseDurationSeconds": 15, "renewTime": MicroTime(renewed) },
+    })
+}
+
+#[tokio::test]
+async fn a_first_deploy_makes_the_lease_and_gives_it_back_with_the_inventory() {
+    let double = Double::new();
+    let wanted = inventory(&["Service"]);
+    let (lock, before) = Lock::acquire(&double.cluster(), "service-a", &wanted, silent).await.unwrap();
+    assert!(before.is_empty());
+    let spec = double.get(LEASE).unwrap()["spec"].clone();
+    assert!(spec["holderIdentity"].as_str().unwrap().contains(&std::process::id().to_string()), "{spec}");
+    lock.release(&wanted).await.unwrap();
+    let lease = double.get(LEASE).unwrap();
+    assert!(lease["spec"]["holderIdentity"].is_null());
+    assert_eq!(lease["metadata"]["annotations"][inventory::ANNOTATION], wanted.write());
+}
+
+#[tokio::test]
+async fn nothing_is_left_behind_when_nothing_was_made() {
+    let double = Double::new();
+    let (lock, _) = Lock::acquire(&double.cluster(), "service-a", &inventory(&["Service"]), silent).await.unwrap();
+    lock.release(&Inventory::default()).await.unwrap();
+    assert_eq!(double.get(LEASE), None);
+}
+
+#[tokio::test]
+async fn while_it_is_held_what_may_exist_is_noted_in_it() {
+    let double = Double::new();
+    double.put(LEASE, held_by("", Timestamp::now()));
+    let (lock, before) = Lock::acquire(&double.cluster(), "service-a", &inventory(&["Secret"]), silent).await.unwrap();
+    assert_eq!(before, inventory(&["Service"]));
+    let noted = double.get(LEASE).unwrap()["metadata"]["annotations"][inventory::ANNOTATION].clone();
+    assert_eq!(noted, inventory(&["Secret", "Service"]).write());
+    drop(lock);
+}
+
+#[tokio::test]
+async fn a_holder_whose_time_is_over_is_no_obstacle() {
+    let double = Double::new();
+    double.put(LEASE, held_by("bob@host/1/2", Timestamp::now() - Duration::from_secs(16)));
+    let (lock, before) = Lock::acquire(&double.cluster(), "service-a", &Inventory::default(), silent).await.unwrap();
+    assert_eq!(before, inventory(&["Service"]));
+    lock.release(&before).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_holder_that_dies_is_waited_out_and_no_longer() {
+    let double = Double::new();
+    double.put(LEASE, held_by("bob@host/1/2", Timestamp::now() - Duration::from_millis(14_800)));
+    let told = Mutex::new(Vec::new());
+    let waiting = |line: String| told.lock().unwrap().push(line);
+    Lock::acquire(&double.cluster(), "service-a", &Inventory::default(), waiting).await.unwrap();
+    assert!(told.lock().unwrap()[0].contains("bob@host (process 1)"));
+}
+
+#[tokio::test]
+async fn a_holder_that_lives_is_named_in_the_error() {
+    let double = Double::new();
+    let cluster = double.cluster();
+    double.put(LEASE, held_by("bob@host/1/2", Timestamp::now()));
+    let renewing = double.clone();
+    // Called when the wait begins; the renewal comes through the watch that begins after it.
+    let waiting = move |_| {
+        let double = renewing.clone();
+        tokio::spawn(async move { double.put(LEASE, held_by("bob@host/1/2", Timestamp::now())) ; });
+    };
+    let error = Lock::acquire(&cluster, "service-a", &Inventory::default(), waiting).await.unwrap_err();
+    let text = error.explain(&cluster).to_string();
+    assert!(text.contains("bob@host (process 1) is changing service-a right now"), "{text}");
+}
+
+#[tokio::test]
+async fn losing_a_race_for_it_is_tried_again() {
+    let double = Double::new();
+    double.put(LEASE, held_by("", Timestamp::now()));
+    double.fail(Method::PATCH, "/leases/", 2, 409, "the object has been modified");
+    assert!(Lock::acquire(&double.cluster(), "service-a", &Inventory::default(), silent).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_lease_that_was_taken_over_is_left_to_its_new_holder() {
+    let double = Double::new();
+    let (lock, _) = Lock::acquire(&double.cluster(), "service-a", &Inventory::default(), silent).await.unwrap();
+    double.put(LEASE, held_by("bob@host/1/2", Timestamp::now()));
+    lock.release(&Inventory::default()).await.unwrap();
+    assert_eq!(double.get(LEASE).unwrap()["spec"]["holderIdentity"], "bob@host/1/2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_holder_renews_it_and_notices_when_it_is_lost() {
+    let double = Double::new();
+    let (lock, _) = Lock::acquire(&double.cluster(), "service-a", &Inventory::default(), silent).await.unwrap();
+    let taken = double.get(LEASE).unwrap()["spec"]["renewTime"].clone();
+    tokio::time::advance(RENEWAL + Duration::from_millis(1)).await;
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+    assert_ne!(double.get(LEASE).unwrap()["spec"]["renewTime"], taken);
+    double.put(LEASE, held_by("bob@host/1/2", Timestamp::now()));
+    let error = tokio::time::timeout(Duration::from_secs(60), lock.lost()).await.unwrap();
+    assert!(error.to_string().contains("lost the Lease of service-a"), "{error}");
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_missing_stays_an_error() {
+    let double = Double::new();
+    let mut cluster = double.cluster();
+    cluster.namespace = "nowhere".to_owned();
+    let error = Lock::acquire(&cluster, "service-a", &Inventory::default(), silent).await.unwrap_err();
+    assert!(error.explain(&cluster).to_string().contains("namespace nowhere does not exist"));
+}

@@ -1,0 +1,81 @@
+use serde_json::json;
+
+use super::*;
+use crate::cluster::fixtures::{ready, rollout};
+
+const ROLLOUT: Goal = Goal::Rollout { generation: 2 };
+
+fn counts(all: i32) -> serde_json::Value {
+    json!({ "replicas": all, "updatedReplicas": all, "readyReplicas": all, "availableReplicas": all })
+}
+
+#[test]
+fn a_rollout_is_done_when_every_pod_is_new_and_available() {
+    let seen = rollout().deployment(2, 2, "2", counts(2)).seen();
+    let progress = of("service-a", ROLLOUT, &seen);
+    assert!(progress.done);
+    assert_eq!((progress.ready, progress.wanted), (2, 2));
+}
+
+#[test]
+fn a_status_that_the_controller_wrote_before_the_apply_does_not_count() {
+    let stale = rollout().deployment(1, 1, "1", counts(2)).seen();
+    assert!(!of("service-a", ROLLOUT, &stale).done, "the apply has not come through the watch");
+    let unseen = rollout().deployment(2, 1, "1", counts(2)).seen();
+    let progress = of("service-a", ROLLOUT, &unseen);
+    assert!(!progress.done, "the controller has not seen the apply");
+    assert_eq!(progress.doing, ["waiting for the Deployment controller"]);
+}
+
+#[test]
+fn a_rollout_with_an_old_pod_left_is_not_done() {
+    let mut status = counts(2);
+    status["replicas"] = json!(3);
+    assert!(!of("service-a", ROLLOUT, &rollout().deployment(2, 2, "2", status).seen()).done);
+}
+
+#[test]
+fn no_replicas_is_a_state_that_a_rollout_can_reach() {
+    let seen = rollout().deployment(2, 2, "2", json!({ "wanted": 0 })).seen();
+    assert!(of("service-a", ROLLOUT, &seen).done);
+}
+
+#[test]
+fn scaling_down_waits_until_the_last_pod_is_gone() {
+    let goal = Goal::Replicas { count: 0 };
+    let ending = rollout().deployment(2, 2, "2", json!({ "wanted": 0 })).ending("p", "2");
+    let progress = of("service-a", goal, &ending.seen());
+    assert!(!progress.done);
+    assert_eq!(progress.doing, ["1 pod ending"]);
+    let gone = rollout().deployment(2, 2, "2", json!({ "wanted": 0 })).seen();
+    assert!(of("service-a", goal, &gone).done);
+}
+
+#[test]
+fn scaling_is_not_done_by_a_status_of_the_old_number() {
+    let seen = rollout().deployment(1, 1, "1", counts(2)).pod("a", "1", ready()).pod("b", "1", ready()).seen();
+    assert!(!of("service-a", Goal::Replicas { count: 5 }, &seen).done);
+    assert!(of("service-a", Goal::Replicas { count: 2 }, &seen).done);
+}
+
+#[test]
+fn a_deletion_is_done_only_when_it_is_known_that_nothing_is_left() {
+    let unknown = Seen::default();
+    assert!(!of("service-a", Goal::Gone, &unknown).done);
+    let ending = rollout().ending("p", "1").seen();
+    let progress = of("service-a", Goal::Gone, &ending);
+    assert!(!progress.done);
+    assert_eq!(progress.doing, ["1 pod is ending"]);
+    assert!(of("service-a", Goal::Gone, &rollout().seen()).done);
+}
+
+#[test]
+fn many_pods_are_counted_and_not_listed() {
+    let mut many = rollout().deployment(2, 2, "2", json!({ "wanted": 9 })).replica_set("service-a-2", "2", "2");
+    for i in 0..9 {
+        many = many.pod(&format!("p{i}"), "2", json!({ "phase": "Pending" }));
+    }
+    let progress = of("service-a", ROLLOUT, &many.seen());
+    assert_eq!(progress.doing.last().map(String::as_str), Some("and 6 more"));
+    assert_eq!(progress.doing[0], "p0: waiting for a node");
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, Uri};
 use reach::DialError;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use upstream::{Body, Config, Kind};
 
 use super::dialer::Dialer;
@@ -45,10 +45,17 @@ pub(super) async fn send(
     loop {
         let dialer = Dialer::new(open.connector.clone());
         let request = build(open, outgoing)?;
+        let (shown, began) = (format!("{} {}", request.method(), request.uri()), Instant::now());
         let client = upstream::Client::with_connector(client_config.clone(), dialer.clone());
         let attempt = attempt(&client, request, &dialer, open, outgoing, doubtful);
         match voice.over(attempt).await? {
-            Outcome::Answered(response) => return Ok(response),
+            Outcome::Answered(response) => {
+                if route.args.way.verbose {
+                    let (way, took) = (open.connector.way(), began.elapsed().as_millis());
+                    route.printer.note(&format!("{shown}: {} in {took} ms, by {way}", response.status()));
+                }
+                return Ok(response);
+            }
             Outcome::OtherPort(port) => {
                 doubtful = false;
                 open.port = port;

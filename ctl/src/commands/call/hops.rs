@@ -121,9 +121,8 @@ fn is_final(error: &QueryError) -> bool {
         QueryError::Unreachable { source, .. } => DialError::find(source).is_some_and(|dial| {
             !matches!(dial, DialError::Lost { .. } | DialError::TimedOut { .. } | DialError::Overloaded { .. })
         }),
-        QueryError::Broken { .. } => false,
+        QueryError::Broken { .. } | QueryError::Absent { .. } => false,
         QueryError::Refused { status, .. } => !status.is_server_error(),
-        QueryError::Absent { .. } => false,
         QueryError::TooLarge { .. }
         | QueryError::Foreign { .. }
         | QueryError::Id { .. }

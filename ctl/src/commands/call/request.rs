@@ -99,9 +99,8 @@ fn headers(given: &[String]) -> Result<Vec<(HeaderName, Option<HeaderValue>)>, E
 }
 
 fn header(text: &str) -> Result<(HeaderName, Option<HeaderValue>), Error> {
-    let refused = |why: &str| {
-        Error::usage(format!("`{text}` is no header")).why(why).next("write --header 'NAME: VALUE'")
-    };
+    let refused =
+        |why: &str| Error::usage(format!("`{text}` is no header")).why(why).next("write --header 'NAME: VALUE'");
     let (name, value) = match (text.split_once(':'), text.strip_suffix(';')) {
         (Some((name, value)), _) => (name, Some(value.trim()).filter(|value| !value.is_empty())),
         (None, Some(name)) => (name, Some("")),

@@ -64,8 +64,10 @@ fn a_body_that_is_no_json_is_refused_with_its_place_and_the_way_out() {
 fn a_body_of_another_type_is_sent_as_it_is() {
     let outgoing = outgoing(&["a", "-d", "not json", "-H", "Content-Type: text/plain"]).unwrap();
     assert_eq!(outgoing.body, "not json");
-    assert!(refused(&["a", "-d", "not json", "-H", "content-type: application/cloudevents+json; charset=utf-8"])
-        .contains("no JSON"));
+    assert!(
+        refused(&["a", "-d", "not json", "-H", "content-type: application/cloudevents+json; charset=utf-8"])
+            .contains("no JSON")
+    );
 }
 
 #[test]

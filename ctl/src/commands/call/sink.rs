@@ -30,9 +30,12 @@ impl<'a> Sink<'a> {
     pub(super) fn open(path: Option<&Path>, printer: &'a Printer) -> Result<Self, Error> {
         let Some(path) = path else { return Ok(Self::Stdout { printer, last: None }) };
         let ours = !path.exists();
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(|cause| {
-            Error::usage(format!("cannot write to {}", path.display())).why(cause.to_string())
-        })?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(|cause| Error::usage(format!("cannot write to {}", path.display())).why(cause.to_string()))?;
         Ok(Self::File(OutputFile { path: path.to_owned(), file, ours }))
     }
 
@@ -158,7 +161,8 @@ mod tests {
 
     #[test]
     fn the_head_is_printed_as_it_is_on_the_wire() {
-        let response = http::Response::builder().status(404).header("X-One", "1").header("x-one", "2").body(()).unwrap();
+        let response =
+            http::Response::builder().status(404).header("X-One", "1").header("x-one", "2").body(()).unwrap();
         let head = head(&response.into_parts().0);
         assert_eq!(String::from_utf8(head).unwrap(), "HTTP/1.1 404 Not Found\r\nx-one: 1\r\nx-one: 2\r\n\r\n");
     }

@@ -1,0 +1,107 @@
+use clap::Parser as _;
+use http::Method;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::cli::{Cli, Command};
+use crate::cluster::double::Double;
+use crate::output::tests::captured;
+
+const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/shop/leases/msctl-service-a";
+const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/shop/deployments/service-a";
+const SERVICE: &str = "/api/v1/namespaces/shop/services/service-a";
+
+async fn run(double: &Double, args: &[&str]) -> (Result<ExitCode, Error>, String) {
+    let (printer, out, _) = captured();
+    let cli = Cli::try_parse_from(["msctl", "delete"].iter().chain(args)).unwrap();
+    let Command::Delete(args) = cli.command else { panic!("another verb") };
+    (delete(&double.cluster(), args, &printer).await, out.text())
+}
+
+fn labels(manager: &str) -> Value {
+    json!({ "app.kubernetes.io/name": "service-a", "app.kubernetes.io/managed-by": manager, "msctl.dev/track": "stable" })
+}
+
+fn deployed() -> Double {
+    let double = Double::new();
+    let inventory = json!(["apps/v1/Deployment/service-a", "v1/Service/service-a"]).to_string();
+    double.put(LEASE, json!({ "metadata": { "annotations": { "msctl.dev/inventory": inventory } }, "spec": {} }));
+    double.put(
+        DEPLOYMENT,
+        json!({ "metadata": { "labels": labels("msctl") }, "spec": { "selector": {}, "template": {} } }),
+    );
+    double.put(SERVICE, json!({ "metadata": { "labels": labels("msctl") } }));
+    double.put("/api/v1/namespaces/shop", json!({}));
+    double
+}
+
+#[tokio::test]
+async fn everything_that_deploy_made_goes_and_the_lease_too() {
+    let double = deployed();
+    let (outcome, out) = run(&double, &["service-a"]).await;
+    assert_eq!(outcome, Ok(ExitCode::Done));
+    assert_eq!(out, "service/service-a deleted\ndeployment.apps/service-a deleted\n");
+    assert_eq!(double.paths(), ["/api/v1/namespaces/shop"]);
+}
+
+#[tokio::test]
+async fn without_its_inventory_a_service_is_found_by_its_labels() {
+    let double = deployed();
+    double.put(LEASE, json!({ "spec": {} }));
+    run(&double, &["service-a"]).await.0.unwrap();
+    assert_eq!(double.paths(), ["/api/v1/namespaces/shop"]);
+}
+
+#[tokio::test]
+async fn an_unknown_service_is_an_error_unless_that_is_fine() {
+    let double = deployed();
+    let error = run(&double, &["service-aa"]).await.0.unwrap_err();
+    assert_eq!(error.code(), ExitCode::Failed);
+    assert!(error.to_string().contains("did you mean service-a?"), "{error}");
+    assert_eq!(run(&double, &["service-aa", "--ignore-not-found"]).await, (Ok(ExitCode::Done), String::new()));
+    assert!(!double.paths().iter().any(|path| path.ends_with("msctl-service-aa")), "no Lease is left behind");
+}
+
+#[tokio::test]
+async fn what_helm_manages_is_left_to_helm() {
+    let double = Double::new();
+    let annotations = json!({ "meta.helm.sh/release-name": "demo" });
+    double.put(
+        DEPLOYMENT,
+        json!({ "metadata": { "labels": labels("Helm"), "annotations": annotations },
+                "spec": { "selector": {}, "template": {} } }),
+    );
+    let error = run(&double, &["service-a"]).await.0.unwrap_err();
+    assert!(error.to_string().contains("helm uninstall demo -n shop"), "{error}");
+    assert!(double.get(DEPLOYMENT).is_some());
+}
+
+#[tokio::test]
+async fn a_deletion_that_fails_half_way_can_be_tried_again() {
+    let double = deployed();
+    double.fail(Method::DELETE, "/services/service-a", 1, 500, "etcdserver: no leader");
+    assert!(run(&double, &["service-a"]).await.0.is_err());
+    assert!(double.get(LEASE).unwrap()["spec"]["holderIdentity"].is_null());
+    assert_eq!(run(&double, &["service-a"]).await, (Ok(ExitCode::Done), "service/service-a deleted\n".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_that_do_not_end_are_said_at_the_timeout() {
+    let double = deployed();
+    double.put("/api/v1/namespaces/shop/pods/p", json!({ "metadata": { "labels": labels("msctl") }, "spec": { "containers": [] } }));
+    let error = run(&double, &["service-a", "--timeout", "10s"]).await.0.unwrap_err();
+    assert_eq!(error.code(), ExitCode::TimedOut);
+    assert!(error.to_string().contains("1 pod is ending"), "{error}");
+}
+
+#[tokio::test]
+async fn a_missing_namespace_is_named() {
+    let double = deployed();
+    let mut cluster = double.cluster();
+    cluster.namespace = "nowhere".to_owned();
+    let (printer, _, _) = captured();
+    let cli = Cli::try_parse_from(["msctl", "delete", "service-a"]).unwrap();
+    let Command::Delete(args) = cli.command else { panic!("another verb") };
+    let error = delete(&cluster, args, &printer).await.unwrap_err();
+    assert!(error.to_string().contains("namespace nowhere does not exist"), "{error}");
+}

@@ -135,7 +135,7 @@ mod tests {
         let mut env = Env::new(&lookup);
         let _ = env.get("LISTEN_ADDR", address(), "");
         let _ = env.get("DRAIN_DELAY", Duration::ZERO, "");
-        assert_eq!(env.get("GOOD", Duration::ZERO, ""), Duration::from_secs(60));
+        assert_eq!(env.get("GOOD", Duration::ZERO, ""), Duration::from_mins(1));
 
         let told = env.finish(()).unwrap_err().to_string();
 

@@ -102,8 +102,8 @@ mod tests {
 
         assert_eq!(read("250ms"), Some(Duration::from_millis(250)));
         assert_eq!(read("0s"), Some(Duration::ZERO));
-        assert_eq!(read("1m"), Some(Duration::from_secs(60)));
-        assert_eq!(read("24h"), Some(Duration::from_secs(86_400)));
+        assert_eq!(read("1m"), Some(Duration::from_mins(1)));
+        assert_eq!(read("24h"), Some(Duration::from_hours(24)));
         for bad in ["", "5", "s", "-1s", "1.5s", "1 s", "5S", "1d", "25h", "99999999999999999999s"] {
             assert_eq!(read(bad), None, "{bad:?}");
         }

@@ -24,7 +24,7 @@ const ATTEMPTS: u32 = 5;
 /// Before the second attempt; doubled before each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// A collector that asks for more than this is asked again sooner.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// Of an answer's body, in a message.
 const SHOWN_BODY: usize = 200;
 

@@ -55,11 +55,12 @@ impl Exporter {
         let unsent = self.queue.unsettled();
         let dropped = self.counters.dropped_total() + unsent;
         let error = (dropped > 0).then(|| {
-            let cause = self.outcomes.last_failure().unwrap_or_else(|| {
-                let endpoint = &self.endpoint;
-                format!("{endpoint} did not take them within {deadline:?}")
+            let cause = self.outcomes.last_failure().unwrap_or_else(|| match unsent {
+                0 => "they ended faster than they could be sent".to_owned(),
+                _ => format!("{} did not take them within {deadline:?}", self.endpoint),
             });
-            format!("{dropped} spans were not exported: {cause}")
+            let spans = if dropped == 1 { "1 span was".to_owned() } else { format!("{dropped} spans were") };
+            format!("{spans} not exported: {cause}")
         });
         FlushReport { exported: self.counters.exported(), dropped, error }
     }

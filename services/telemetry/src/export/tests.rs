@@ -3,11 +3,14 @@ use std::time::Instant;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
+use opentelemetry::trace::SpanBuilder;
 use opentelemetry_http::HttpError;
+use tracing::Instrument as _;
 
 use super::*;
 use crate::double::{Behaviour, Collector, settings, telemetry};
-use crate::{Batch, Identity, SpanKind, Telemetry, span};
+use crate::logs::Lines;
+use crate::{Batch, Context, Identity, LogFormat, Logs, SpanKind, Telemetry, logs, span};
 
 /// Ends `count` spans without giving another task a turn.
 fn end_spans(telemetry: &Telemetry, count: usize) {
@@ -55,6 +58,8 @@ async fn spans_beyond_the_queue_are_dropped_and_counted() {
     let report = telemetry.flush(Duration::from_secs(5)).await;
 
     assert_eq!((report.exported, report.dropped), (100, 50));
+    let error = report.error.unwrap();
+    assert_eq!(error, "50 spans were not exported: they ended faster than they could be sent");
     assert_eq!(collector.spans().len(), 100);
     assert_eq!(dropped(&telemetry, "queue_full"), 50);
     assert!(telemetry.metrics().render().contains("otel_spans_exported_total 100\n"));
@@ -261,6 +266,59 @@ async fn configured_headers_are_sent() {
     collector.flush(&telemetry).await;
     assert_eq!(collector.headers()["authorization"], "Bearer x");
     assert_eq!(collector.headers()["content-type"], "application/x-protobuf");
+}
+
+#[tokio::test]
+async fn lost_spans_are_logged_once_and_not_by_the_request() {
+    let collector = Collector::start().await;
+    collector.behave(Behaviour::Status(400));
+    let telemetry = telemetry(&collector.settings());
+    let lines = Lines::default();
+    let logs = Logs { format: LogFormat::Text, filter: "warn".to_owned() };
+    let dispatch = logs::build(&logs, None, lines.writer(), false).unwrap();
+    // The export task shares this thread.
+    let _logging = tracing::dispatcher::set_default(&dispatch);
+
+    for _ in 0..3 {
+        for _ in 0..2 {
+            drop(telemetry.spans().start(&Context::new(), SpanBuilder::default));
+        }
+        assert_eq!(lines.text().lines().count(), usize::from(collector.requests() > 0));
+        telemetry.flush(Duration::from_secs(5)).await;
+    }
+
+    let text = lines.text();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(text.contains("spans were dropped: 2 rejected") && text.contains("400"), "{text}");
+}
+
+/// Traces itself, as a transport made of instrumented parts does.
+#[derive(Debug)]
+struct Traced(Transport);
+
+#[async_trait]
+impl HttpClient for Traced {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let span = span::start("export", SpanKind::Client, Vec::new());
+        let events = tracing::info_span!("sending");
+        span.run(self.0.send_bytes(request).instrument(events)).await
+    }
+}
+
+#[tokio::test]
+async fn sending_spans_makes_no_spans() {
+    let collector = Collector::start().await;
+    let identity = Identity { service_name: "under-test", service_version: "1" };
+    let client = Arc::new(Traced(Transport::new()));
+    let telemetry = Telemetry::new(identity, &collector.settings(), Some(client)).unwrap();
+    let _entered = telemetry.enter();
+
+    for _ in 0..2 {
+        drop(span::start("work", SpanKind::Internal, Vec::new()));
+        collector.flush(&telemetry).await;
+    }
+
+    assert_eq!(collector.spans().iter().map(|span| span.name.as_str()).collect::<Vec<_>>(), ["work", "work"]);
 }
 
 #[derive(Debug)]

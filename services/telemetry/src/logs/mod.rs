@@ -27,7 +27,7 @@ pub(crate) fn subscriber(logs: &Logs, tracer: Option<SdkTracer>) -> Result<Dispa
     build(logs, tracer, io::stderr, colour)
 }
 
-fn build<W>(logs: &Logs, tracer: Option<SdkTracer>, writer: W, colour: bool) -> Result<Dispatch, InitError>
+pub(crate) fn build<W>(logs: &Logs, tracer: Option<SdkTracer>, writer: W, colour: bool) -> Result<Dispatch, InitError>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
@@ -64,12 +64,15 @@ where
     let targets: Targets =
         logs.filter.parse().map_err(|source| InitError::LogFilter { filter: logs.filter.clone(), source })?;
     // Spans cost the lines nothing: a line's place is told by its trace and span ids.
-    let events = filter_fn(|metadata| metadata.is_event());
     Ok(fmt::layer()
         .with_ansi(colour)
         .event_format(Line::new(logs.format))
         .with_writer(writer)
-        .with_filter(targets.and(events)))
+        .with_filter(targets.and(filter_fn(is_event))))
+}
+
+fn is_event(metadata: &Metadata<'_>) -> bool {
+    metadata.is_event()
 }
 
 /// Lets spans through whose trace is sampled, and roots, whose sampling is decided when they start.
@@ -97,3 +100,6 @@ impl<S: Subscriber> Layer<S> for Sampled {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+pub(crate) use tests::Lines;

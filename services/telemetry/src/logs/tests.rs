@@ -7,11 +7,17 @@ use super::*;
 use crate::double::{Collector, telemetry};
 use crate::{Settings, SpanKind, span};
 
+/// Where log lines go in a test.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
-    fn text(&self) -> String {
+    pub(crate) fn writer(&self) -> impl Fn() -> Self + Send + Sync + use<> {
+        let lines = self.clone();
+        move || lines.clone()
+    }
+
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
@@ -32,9 +38,8 @@ impl Write for Lines {
 
 fn logged(format: LogFormat, filter: &str, log: impl FnOnce()) -> Lines {
     let lines = Lines::default();
-    let writer = lines.clone();
     let logs = Logs { format, filter: filter.to_owned() };
-    let dispatch = build(&logs, None, move || writer.clone(), false).unwrap();
+    let dispatch = build(&logs, None, lines.writer(), false).unwrap();
     tracing::dispatcher::with_default(&dispatch, log);
     lines
 }

@@ -1,4 +1,4 @@
-//! Metrics of the process, scraped as OpenMetrics text.
+//! Metrics of the process, scraped as text in the format of `OpenMetrics`.
 //!
 //! prometheus-client rather than OpenTelemetry's, because exemplars exist there only. Names are those of the semantic
 //! conventions in their Prometheus form.

@@ -16,7 +16,7 @@ use opentelemetry_semantic_conventions::attribute::{
 use crate::Telemetry;
 use crate::metrics::Outcome;
 use crate::propagation;
-use crate::semconv::{method_index, protocol_version, push_method, record_error, record_status, span_name};
+use crate::semconv::{bounded, method_index, protocol_version, push_method, record_error, record_status, span_name};
 use crate::span::Started;
 
 /// As many attributes as [`attributes`] and the answer can add, so that the list is allocated once.
@@ -106,12 +106,12 @@ fn attributes<B>(request: &Request<B>, method_index: usize, template: Option<&st
         attributes.push(KeyValue::new(HTTP_ROUTE, template.to_owned()));
     }
     // The query is left out: it may carry what must not be stored.
-    attributes.push(KeyValue::new(URL_PATH, request.uri().path().to_owned()));
+    attributes.push(KeyValue::new(URL_PATH, bounded(request.uri().path())));
     attributes.push(KeyValue::new(URL_SCHEME, "http"));
     attributes.push(KeyValue::new(NETWORK_PROTOCOL_VERSION, protocol_version(request.version())));
     push_server(&mut attributes, request.headers());
     if let Some(agent) = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()) {
-        attributes.push(KeyValue::new(USER_AGENT_ORIGINAL, agent.to_owned()));
+        attributes.push(KeyValue::new(USER_AGENT_ORIGINAL, bounded(agent)));
     }
     if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
         attributes.push(KeyValue::new(CLIENT_ADDRESS, peer.ip().to_string()));
@@ -125,7 +125,7 @@ fn push_server(attributes: &mut Vec<KeyValue>, headers: &HeaderMap) {
         return;
     };
     let (address, port) = split_host(host);
-    attributes.push(KeyValue::new(SERVER_ADDRESS, address.to_owned()));
+    attributes.push(KeyValue::new(SERVER_ADDRESS, bounded(address)));
     if let Some(port) = port {
         attributes.push(KeyValue::new(SERVER_PORT, i64::from(port)));
     }

@@ -201,6 +201,21 @@ async fn requests_are_measured_with_an_exemplar_only_where_there_is_a_trace_to_l
 }
 
 #[tokio::test]
+async fn what_a_caller_sends_is_cut_to_what_a_span_may_hold() {
+    let collector = Collector::start().await;
+    let telemetry = telemetry(&collector.settings());
+    let long = format!("/{}", "a".repeat(4000));
+
+    router(&telemetry).oneshot(request("GET", &long, &[("user-agent", &long)])).await.unwrap();
+    collector.flush(&telemetry).await;
+
+    let span = collector.span("GET");
+    for key in ["url.path", "user_agent.original"] {
+        assert_eq!(span.attribute(key).as_deref(), Some(&long[..1024]), "{key}");
+    }
+}
+
+#[tokio::test]
 async fn a_handler_on_a_context_of_its_own_is_left_alone() {
     let telemetry = telemetry(&Settings::default());
     let before = Context::current().span().span_context().clone();

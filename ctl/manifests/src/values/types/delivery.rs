@@ -25,7 +25,7 @@ pub struct Drain {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum DrainBy {
-    /// The service itself, told by DRAIN_DELAY and DRAIN_TIMEOUT.
+    /// The service itself, told by `DRAIN_DELAY` and `DRAIN_TIMEOUT`.
     Service,
     /// The kubelet, which sleeps before it signals the container.
     Kubelet,
@@ -42,12 +42,12 @@ pub struct Rollout {
     /// A rollout without progress for so long has failed.
     #[schemars(range(min = 1, max = 86400))]
     pub progress_deadline_seconds: i32,
-    /// Old ReplicaSets to keep for `kubectl rollout undo`.
+    /// Old `ReplicaSets` to keep for `kubectl rollout undo`.
     #[schemars(range(min = 0, max = 100))]
     pub revision_history_limit: i32,
 }
 
-/// HorizontalPodAutoscaler.
+/// `HorizontalPodAutoscaler`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Autoscaling {
@@ -69,7 +69,7 @@ pub struct Autoscaling {
     pub target_memory_utilization_percentage: Option<i32>,
 }
 
-/// PodDisruptionBudget.
+/// `PodDisruptionBudget`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Disruptions {

@@ -67,15 +67,15 @@ pub struct Values {
     pub drain: Drain,
     /// How a new version replaces the old one.
     pub rollout: Rollout,
-    /// HorizontalPodAutoscaler.
+    /// `HorizontalPodAutoscaler`.
     pub autoscaling: Autoscaling,
-    /// PodDisruptionBudget.
+    /// `PodDisruptionBudget`.
     pub pod_disruption_budget: Disruptions,
-    /// NetworkPolicy.
+    /// `NetworkPolicy`.
     pub network_policy: NetworkPolicy,
     /// Ingress.
     pub ingress: Ingress,
-    /// HTTPRoute of the Gateway API.
+    /// `HTTPRoute` of the Gateway API.
     pub http_route: HttpRoute,
     /// The service account of the pods.
     pub service_account: ServiceAccount,
@@ -95,7 +95,7 @@ pub struct Values {
     /// Taints that the pods tolerate.
     #[serde(default)]
     pub tolerations: Vec<Toleration>,
-    /// PriorityClass of the pods.
+    /// `PriorityClass` of the pods.
     #[serde(default)]
     #[schemars(extend("format" = "subdomain"))]
     pub priority_class_name: Option<String>,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{AbsolutePath, AnnotationValue, LabelText};
 
-/// NetworkPolicy.
+/// `NetworkPolicy`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct NetworkPolicy {
@@ -17,7 +17,7 @@ pub struct NetworkPolicy {
     /// the node and metrics are collected from elsewhere.
     #[serde(default)]
     pub from: Vec<Peer>,
-    /// Who else may while an Ingress or HTTPRoute is on: the gateway's pods.
+    /// Who else may while an Ingress or `HTTPRoute` is on: the gateway's pods.
     #[serde(default)]
     pub gateway_from: Vec<Peer>,
     /// Where the service itself may connect to.
@@ -102,7 +102,7 @@ pub struct IpBlock {
 pub struct Ingress {
     /// Whether there is one.
     pub enabled: bool,
-    /// IngressClass; the cluster's default when unset.
+    /// `IngressClass`; the cluster's default when unset.
     #[serde(default)]
     #[schemars(extend("format" = "subdomain"))]
     pub class_name: Option<String>,
@@ -158,13 +158,13 @@ pub struct IngressTls {
     pub hosts: Vec<String>,
 }
 
-/// HTTPRoute of the Gateway API.
+/// `HTTPRoute` of the Gateway API.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct HttpRoute {
     /// Whether there is one.
     pub enabled: bool,
-    /// Annotations of the HTTPRoute.
+    /// Annotations of the `HTTPRoute`.
     #[serde(default)]
     pub annotations: BTreeMap<String, AnnotationValue>,
     /// Gateways to attach to.
@@ -207,7 +207,7 @@ pub struct HttpPath {
     pub value: AbsolutePath,
 }
 
-/// How a path of an HTTPRoute is matched.
+/// How a path of an `HTTPRoute` is matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum HttpPathType {
     PathPrefix,

@@ -106,7 +106,7 @@ pub struct Volume {
     /// An empty folder that lives as long as the pod.
     #[serde(default)]
     pub empty_dir: Option<EmptyDirVolume>,
-    /// Files from a ConfigMap.
+    /// Files from a `ConfigMap`.
     #[serde(default)]
     pub config_map: Option<ConfigMapVolume>,
     /// A claim that exists.
@@ -123,11 +123,11 @@ pub struct EmptyDirVolume {
     pub size_limit: Option<Quantity>,
 }
 
-/// Files from a ConfigMap.
+/// Files from a `ConfigMap`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ConfigMapVolume {
-    /// Name of the ConfigMap.
+    /// Name of the `ConfigMap`.
     #[schemars(extend("format" = "subdomain"))]
     pub name: String,
 }
@@ -168,7 +168,7 @@ pub struct Toleration {
     /// Effect of the taint; every effect when unset.
     #[serde(default)]
     pub effect: Option<TolerationEffect>,
-    /// Seconds that a NoExecute taint is tolerated.
+    /// Seconds that a `NoExecute` taint is tolerated.
     #[serde(default)]
     pub toleration_seconds: Option<i64>,
 }

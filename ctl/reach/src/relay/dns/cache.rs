@@ -50,18 +50,18 @@ mod tests {
     use super::*;
     use crate::relay::policy::Origin;
 
-    fn outcome() -> Outcome {
-        Ok(Resolved { addresses: vec![[10, 0, 0, 1].into()], origin: Origin::ClusterZone, cached: true })
+    fn resolved() -> Resolved {
+        Resolved { addresses: vec![[10, 0, 0, 1].into()], origin: Origin::ClusterZone, cached: true }
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_is_kept_for_its_time_but_never_long() {
         let cache = Cache::default();
-        cache.keep("short".into(), outcome(), Duration::from_secs(2));
-        cache.keep("long".into(), outcome(), Duration::from_secs(300));
-        assert_eq!(cache.get("short"), Some(outcome()));
+        cache.keep("short".into(), Ok(resolved()), Duration::from_secs(2));
+        cache.keep("long".into(), Ok(resolved()), Duration::from_mins(5));
+        assert_eq!(cache.get("short"), Some(Ok(resolved())));
         tokio::time::advance(Duration::from_secs(3)).await;
-        assert_eq!((cache.get("short"), cache.get("long")), (None, Some(outcome())));
+        assert_eq!((cache.get("short"), cache.get("long")), (None, Some(Ok(resolved()))));
         tokio::time::advance(Duration::from_secs(3)).await;
         assert_eq!(cache.get("long"), None);
     }
@@ -70,7 +70,7 @@ mod tests {
     async fn it_does_not_grow_without_bound() {
         let cache = Cache::default();
         for at in 0..CAPACITY * 3 {
-            cache.keep(at.to_string(), outcome(), MOST);
+            cache.keep(at.to_string(), Ok(resolved()), MOST);
         }
         assert!(cache.entries.lock().unwrap().len() <= CAPACITY);
     }

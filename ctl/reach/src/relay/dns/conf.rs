@@ -39,7 +39,9 @@ impl ResolvConf {
     /// Whether the cluster itself answers for `name`, which is fully qualified.
     pub(super) fn in_zone(&self, name: &str) -> bool {
         let domain = self.zone().and_then(|zone| zone.strip_prefix("svc."));
-        let Some(rest) = domain.and_then(|domain| name.trim_end_matches('.').strip_suffix(domain)) else { return false };
+        let Some(rest) = domain.and_then(|domain| name.trim_end_matches('.').strip_suffix(domain)) else {
+            return false;
+        };
         rest.ends_with(".svc.") || rest.ends_with(".pod.")
     }
 
@@ -58,7 +60,7 @@ impl ResolvConf {
         let dots = name.matches('.').count();
         if let Some(zone) = self.zone() {
             let domain = zone.strip_prefix("svc.").unwrap_or(zone);
-            if name.ends_with(".svc") {
+            if name.rsplit_once('.').is_some_and(|(_, last)| last == "svc") {
                 names.push(format!("{name}.{domain}"));
             } else if dots == 1 {
                 names.push(format!("{name}.{zone}"));

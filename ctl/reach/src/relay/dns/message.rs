@@ -243,7 +243,8 @@ pub(super) mod tests {
     #[test]
     fn broken_messages_never_panic_and_pointers_never_loop() {
         let question = question(7, "service-b.demo", Kind::A);
-        let message = answer(&question, 0, &[(ASKED, 1, 30, &[10, 96, 1, 2]), (b"\x01a\xc0\x0c", CNAME, 1, b"\xc0\x0c")]);
+        let message =
+            answer(&question, 0, &[(ASKED, 1, 30, &[10, 96, 1, 2]), (b"\x01a\xc0\x0c", CNAME, 1, b"\xc0\x0c")]);
         for end in 0..message.len() {
             let _ = reply(&message[..end], 7, "service-b.demo", Kind::A);
             for flip in [0x00, 0x3f, 0xc0, 0xff] {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use futures::{SinkExt, StreamExt, TryStreamExt};
+use futures::{SinkExt, StreamExt};
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -91,7 +91,8 @@ impl Double {
                     let double = Arc::clone(&double);
                     async move { Ok::<_, Infallible>(double.answer(request).await) }
                 });
-                let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service);
+                let connection =
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service);
                 tokio::spawn(connection.with_upgrades());
             }
         });
@@ -158,12 +159,15 @@ impl Double {
                 let events = self.state.lock().unwrap().events.clone();
                 let items: Vec<Value> =
                     events.iter().map(|text| json!({"metadata": {}, "involvedObject": {}, "message": text})).collect();
-                json_of(StatusCode::OK, &json!({"apiVersion": "v1", "kind": "EventList", "metadata": {}, "items": items}))
+                json_of(
+                    StatusCode::OK,
+                    &json!({"apiVersion": "v1", "kind": "EventList", "metadata": {}, "items": items}),
+                )
             }
             (Method::POST, "jobs") => self.create_job(request).await,
             (Method::PATCH, _) => {
-                let patch = request.into_body().collect().await.unwrap().to_bytes();
-                json_of(StatusCode::OK, &serde_json::from_slice(&patch).unwrap())
+                let applied = request.into_body().collect().await.unwrap().to_bytes();
+                json_of(StatusCode::OK, &serde_json::from_slice(&applied).unwrap())
             }
             (method, what) if what.starts_with("jobs/") => self.one_job(&method),
             (Method::GET, what) if what.ends_with("/portforward") => self.forward(request),
@@ -213,7 +217,7 @@ impl Double {
             let event = pod.map(|pod| format!("{}\n", json!({"type": "MODIFIED", "object": pod}))).unwrap_or_default();
             Some((Ok::<_, Infallible>(Frame::data(Bytes::from(event))), (pods, false)))
         });
-        Response::new(StreamBody::new(changes).boxed())
+        Response::new(BodyExt::boxed(StreamBody::new(changes)))
     }
 
     fn forward(&self, mut request: Request<Incoming>) -> Response<Body> {
@@ -264,15 +268,14 @@ where
     };
     let mut relay = TcpStream::connect(relay).await.unwrap();
     let (mut read, mut write) = relay.split();
-    let (mut out, incoming) = socket.split();
-    let up = incoming.try_for_each(|message| {
-        let bytes = message.into_data();
-        let sent = if bytes.is_empty() { bytes } else { bytes.slice(1..) };
-        let write = &mut write;
-        // try_for_each wants a future that borrows nothing: write at once, as far as the socket's buffer goes.
-        let result = futures::executor::block_on(write.write_all(&sent));
-        futures::future::ready(result.map_err(Into::into))
-    });
+    let (mut out, mut incoming) = socket.split();
+    let up = async {
+        while let Some(Ok(message)) = incoming.next().await {
+            if message.is_binary() && write.write_all(&message.into_data()[1..]).await.is_err() {
+                return;
+            }
+        }
+    };
     let down = async {
         let mut buffer = vec![0u8; 32 << 10];
         while let Ok(length @ 1..) = read.read(&mut buffer).await {
@@ -283,7 +286,7 @@ where
         let _ = out.send(Message::Close(None)).await;
     };
     tokio::select! {
-        _ = up => {}
+        () = up => {}
         () = down => {}
     }
 }
@@ -294,12 +297,21 @@ fn json_of(status: StatusCode, value: &Value) -> Response<Body> {
 }
 
 pub(super) fn status(code: u16, message: &str) -> Response<Body> {
-    let value = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code});
+    let reason = match code {
+        403 => "Forbidden",
+        404 => "NotFound",
+        409 => "AlreadyExists",
+        _ => "Unknown",
+    };
+    let value = json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "reason": reason, "code": code,
+    });
     json_of(StatusCode::from_u16(code).unwrap(), &value)
 }
 
 fn pod(name: &str, node: Option<&str>, phase: &str, state: &Value) -> Value {
-    let container = json!({"name": "relay", "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": state});
+    let container =
+        json!({"name": "relay", "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": state});
     json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": name, "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": "x", "uid": "uid-0"}]},

@@ -58,7 +58,8 @@ async fn a_relay_that_is_gone_is_replaced_by_the_next_dial() {
     let next = TestRelay::start(RelayConfig::default()).await;
     double.has(job("uid-0", Some("Complete")), super::double::ended("relay-0", 0, ""));
     double.set(|state| {
-        state.forwards = VecDeque::from([Forward::Status(404, "pods \"relay-0\" not found"), Forward::To(next.address)]);
+        state.forwards =
+            VecDeque::from([Forward::Status(404, "pods \"relay-0\" not found"), Forward::To(next.address)]);
     });
     works(&mut soon(tunnel.dial("127.0.0.1", port)).await.unwrap()).await;
     assert_eq!(tunnel.pod().await.as_deref(), Some("relay-1"));

@@ -142,7 +142,7 @@ async fn an_answer_given_before_the_request_was_read_arrives_whole() {
     })
     .await;
     let mut stream = dial(&session, to).await;
-    let _ = stream.write_all(&[0u8; 64 << 10]).await;
+    let _ = stream.write_all(&vec![0u8; 64 << 10]).await;
     let mut answer = String::new();
     soon(stream.read_to_string(&mut answer)).await.unwrap();
     assert_eq!(answer, "too large");
@@ -271,7 +271,8 @@ async fn a_relay_that_is_told_to_stop_lets_open_streams_finish() {
 
 #[tokio::test]
 async fn a_relay_that_nobody_uses_ends_itself_and_says_so_to_those_connected() {
-    let relay = TestRelay::start(RelayConfig { idle_timeout: Duration::from_millis(100), ..RelayConfig::default() }).await;
+    let relay =
+        TestRelay::start(RelayConfig { idle_timeout: Duration::from_millis(100), ..RelayConfig::default() }).await;
     let session = session(&relay).await;
     assert_eq!(soon(relay.ended()).await, Ended::Idle);
     assert!(matches!(soon(connect(&session, "127.0.0.1", 1)).await, Err(ConnectFailed::Lost(_))));

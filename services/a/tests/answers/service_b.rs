@@ -1,8 +1,6 @@
 //! The hop from A to B: B there, B away, B slow, B in trouble.
 
-mod support;
-
-use support::{ask, authority, serve_a, stand_in};
+use crate::support::{ask, authority, serve_a, stand_in};
 
 const CALL: &str = "GET /service-b HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
 
@@ -57,8 +55,8 @@ async fn an_answer_of_bs_that_is_too_large_or_no_http_is_502() {
 
 #[tokio::test]
 async fn b_gets_the_trace_of_the_callers_request() {
-    let _entered = support::telemetry().enter();
-    let (b, mut requests) = support::recorder().await;
+    let _entered = crate::support::telemetry().enter();
+    let (b, mut requests) = crate::support::recorder().await;
     let a = serve_a(authority(b)).await;
     let (trace, caller) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
 

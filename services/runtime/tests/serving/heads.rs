@@ -1,13 +1,11 @@
 //! Request heads that are not to be answered as if nothing were wrong with them.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::{Wire, ask, config, start};
 use axum::Router;
 use axum::routing::get;
 use runtime::Limits;
-use support::{Wire, ask, config, start};
 
 fn app() -> Router {
     Router::new().route("/", get(async || "hello").post(async |body: String| body))
@@ -120,7 +118,7 @@ async fn a_kept_connection_outlives_the_head_timeout_and_ends_with_the_idle_time
     let limits = Limits { idle_timeout: Duration::from_millis(600), ..short() };
     let server = start(app(), config(limits));
     let mut wire = Wire::open(server.traffic).await;
-    wire.send(support::get("/")).await;
+    wire.send(crate::support::get("/")).await;
     wire.answer().await;
     let begun = Instant::now();
 

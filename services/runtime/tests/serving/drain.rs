@@ -1,16 +1,14 @@
 //! Leaving without losing a request.
 
-mod support;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::support::{PATIENCE, Wire, ask, config, start};
 use axum::Router;
 use axum::routing::get;
 use runtime::{Drained, Limits, ServeConfig, ServeError};
-use support::{PATIENCE, Wire, ask, config, start};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -31,9 +29,9 @@ async fn ended(ended: tokio::task::JoinHandle<Result<Drained, ServeError>>) -> R
     timeout(PATIENCE, ended).await.expect("an end in time").unwrap()
 }
 
-async fn until_unready(server: &support::Running) {
+async fn until_unready(server: &crate::support::Running) {
     let unready = async {
-        while ask(server.admin, &support::get("/readyz")).await.status() != 503 {
+        while ask(server.admin, &crate::support::get("/readyz")).await.status() != 503 {
             tokio::task::yield_now().await;
         }
     };
@@ -44,19 +42,19 @@ async fn until_unready(server: &support::Running) {
 async fn during_the_delay_readiness_fails_and_traffic_is_served_with_a_request_to_leave() {
     let server = start(app(Arc::default()), delayed(Duration::from_millis(500)));
     let mut kept = Wire::open(server.traffic).await;
-    kept.send(support::get("/")).await;
+    kept.send(crate::support::get("/")).await;
     assert_eq!(kept.answer().await.header("connection"), None);
 
     server.trigger.pull();
     until_unready(&server).await;
 
     for mut wire in [kept, Wire::open(server.traffic).await] {
-        wire.send(support::get("/")).await;
+        wire.send(crate::support::get("/")).await;
         let answer = wire.answer().await;
         assert_eq!((answer.status(), answer.header("connection")), (200, Some("close")));
         assert_eq!(wire.rest().await, b"");
     }
-    assert_eq!(ask(server.admin, &support::get("/livez")).await.status(), 200);
+    assert_eq!(ask(server.admin, &crate::support::get("/livez")).await.status(), 200);
     ended(server.ended).await.unwrap();
 }
 
@@ -65,9 +63,9 @@ async fn a_request_in_flight_is_finished_after_the_listener_has_closed() {
     let release = Arc::new(Notify::new());
     let server = start(app(release.clone()), delayed(Duration::ZERO));
     let mut wire = Wire::open(server.traffic).await;
-    wire.send(support::get("/slow")).await;
+    wire.send(crate::support::get("/slow")).await;
     // Another answer on another connection tells that the first request has been read.
-    ask(server.traffic, &support::get("/")).await;
+    ask(server.traffic, &crate::support::get("/")).await;
 
     server.trigger.pull();
     let closed = async {
@@ -76,7 +74,7 @@ async fn a_request_in_flight_is_finished_after_the_listener_has_closed() {
         }
     };
     timeout(PATIENCE, closed).await.expect("the listener to close");
-    assert_eq!(ask(server.admin, &support::get("/readyz")).await.status(), 503);
+    assert_eq!(ask(server.admin, &crate::support::get("/readyz")).await.status(), 503);
     release.notify_one();
 
     let answer = wire.answer().await;
@@ -90,7 +88,7 @@ async fn a_kept_connection_that_is_idle_is_closed_soon_and_one_that_asks_is_answ
     let mut kept = Vec::new();
     for _ in 0..2 {
         let mut wire = Wire::open(server.traffic).await;
-        wire.send(support::get("/")).await;
+        wire.send(crate::support::get("/")).await;
         wire.answer().await;
         kept.push(wire);
     }
@@ -98,7 +96,7 @@ async fn a_kept_connection_that_is_idle_is_closed_soon_and_one_that_asks_is_answ
 
     server.trigger.pull();
     until_unready(&server).await;
-    busy.send(support::get("/")).await;
+    busy.send(crate::support::get("/")).await;
 
     assert_eq!(busy.answer().await.header("connection"), Some("close"));
     let begun = Instant::now();
@@ -112,8 +110,8 @@ async fn what_is_in_flight_at_the_deadline_is_cut_and_said() {
     let config = ServeConfig { drain_timeout: Duration::from_millis(200), ..delayed(Duration::ZERO) };
     let server = start(app(Arc::default()), config);
     let mut wire = Wire::open(server.traffic).await;
-    wire.send(support::get("/slow")).await;
-    ask(server.traffic, &support::get("/")).await;
+    wire.send(crate::support::get("/slow")).await;
+    ask(server.traffic, &crate::support::get("/")).await;
 
     server.trigger.pull();
 
@@ -124,10 +122,10 @@ async fn what_is_in_flight_at_the_deadline_is_cut_and_said() {
 
 #[tokio::test]
 async fn asking_again_cuts_each_step_short() {
-    let server = start(app(Arc::default()), delayed(Duration::from_secs(3600)));
+    let server = start(app(Arc::default()), delayed(Duration::from_hours(1)));
     let mut wire = Wire::open(server.traffic).await;
-    wire.send(support::get("/slow")).await;
-    ask(server.traffic, &support::get("/")).await;
+    wire.send(crate::support::get("/slow")).await;
+    ask(server.traffic, &crate::support::get("/")).await;
 
     server.trigger.pull();
     until_unready(&server).await;
@@ -181,7 +179,7 @@ async fn client(replicas: [SocketAddr; 2], tally: Arc<Tally>) {
         let mut wire = Wire::open(replica).await;
         while !tally.enough.load(Ordering::Relaxed) {
             tally.asked.fetch_add(1, Ordering::Relaxed);
-            wire.send(support::get("/")).await;
+            wire.send(crate::support::get("/")).await;
             let answer = wire.answer().await;
             assert_eq!(answer.status(), 200);
             tally.answered.fetch_add(1, Ordering::Relaxed);

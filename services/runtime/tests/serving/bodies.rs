@@ -1,14 +1,12 @@
 //! Request bodies: too large, too slow, of the wrong kind; and answers that nobody reads.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Wire, ask, config, start};
 use axum::Router;
 use axum::routing::{get, post};
 use runtime::{Json, Limits};
 use serde_json::Value;
-use support::{Wire, ask, config, start};
 
 fn app() -> Router {
     Router::new()
@@ -87,14 +85,14 @@ async fn an_answer_that_nobody_reads_ends_its_connection() {
     let limits = Limits { write_timeout: Duration::from_millis(200), max_connections: 1, ..Limits::default() };
     let server = start(app(), config(limits));
     let mut deaf = Wire::open(server.traffic).await;
-    deaf.send(support::get("/large")).await;
+    deaf.send(crate::support::get("/large")).await;
     // The only place is free again once the connection was given up.
     let freed = async {
-        while ask(server.traffic, &support::get("/nothing")).await.status() == 503 {
+        while ask(server.traffic, &crate::support::get("/nothing")).await.status() == 503 {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(support::PATIENCE, freed).await.expect("the place to be freed");
+    tokio::time::timeout(crate::support::PATIENCE, freed).await.expect("the place to be freed");
 }
 
 /// Closing our side, as a client does that is done.

@@ -1,11 +1,9 @@
 //! Paths, methods, the admin port, the cap on connections.
 
-mod support;
-
+use crate::support::{Wire, ask, config, start};
 use axum::Router;
 use axum::routing::get;
 use runtime::{Limits, ServeConfig, Server};
-use support::{Wire, ask, config, start};
 
 fn app() -> Router {
     Router::new().route("/", get(async || "hello"))
@@ -14,7 +12,7 @@ fn app() -> Router {
 #[tokio::test]
 async fn unknown_paths_are_404_and_wrong_methods_405_with_allow() {
     let server = start(app(), config(Limits::default()));
-    ask(server.traffic, &support::get("/nowhere?x=1")).await.is_problem(404, "/nowhere");
+    ask(server.traffic, &crate::support::get("/nowhere?x=1")).await.is_problem(404, "/nowhere");
 
     let answer = ask(server.traffic, "DELETE / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     answer.is_problem(405, "DELETE");
@@ -27,25 +25,25 @@ async fn connections_beyond_the_cap_are_503_while_the_admin_port_answers() {
     let mut kept = Vec::new();
     for _ in 0..2 {
         let mut wire = Wire::open(server.traffic).await;
-        wire.send(support::get("/")).await;
+        wire.send(crate::support::get("/")).await;
         assert_eq!(wire.answer().await.status(), 200);
         kept.push(wire);
     }
 
-    let refused = ask(server.traffic, &support::get("/")).await;
+    let refused = ask(server.traffic, &crate::support::get("/")).await;
     assert_eq!(refused.status(), 503);
     assert_eq!(refused.header("retry-after"), Some("1"));
     assert_eq!(refused.header("content-type"), Some("application/problem+json"));
     assert!(refused.body.contains("connections"), "{}", refused.body);
-    assert_eq!(ask(server.admin, &support::get("/readyz")).await.status(), 200);
+    assert_eq!(ask(server.admin, &crate::support::get("/readyz")).await.status(), 200);
 
     kept.pop();
-    let served = async {
-        while ask(server.traffic, &support::get("/")).await.status() != 200 {
+    let freed = async {
+        while ask(server.traffic, &crate::support::get("/")).await.status() != 200 {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(support::PATIENCE, served).await.expect("the place to be free again");
+    tokio::time::timeout(crate::support::PATIENCE, freed).await.expect("the place to be free again");
 }
 
 #[tokio::test]
@@ -53,18 +51,18 @@ async fn probes_follow_the_conditions_and_metrics_are_rendered() {
     let server = start(app(), config(Limits::default()));
     let migrations = server.health.condition("migrations");
 
-    let waiting = ask(server.admin, &support::get("/readyz")).await;
+    let waiting = ask(server.admin, &crate::support::get("/readyz")).await;
     assert_eq!(waiting.status(), 503);
     assert!(waiting.body.contains("waiting for migrations"), "{}", waiting.body);
-    assert_eq!(ask(server.admin, &support::get("/livez")).await.status(), 200);
+    assert_eq!(ask(server.admin, &crate::support::get("/livez")).await.status(), 200);
     migrations.met();
-    assert_eq!(ask(server.admin, &support::get("/readyz")).await.status(), 200);
+    assert_eq!(ask(server.admin, &crate::support::get("/readyz")).await.status(), 200);
 
-    ask(server.traffic, &support::get("/")).await;
-    let metrics = ask(server.admin, &support::get("/metrics")).await;
+    ask(server.traffic, &crate::support::get("/")).await;
+    let metrics = ask(server.admin, &crate::support::get("/metrics")).await;
     assert!(metrics.header("content-type").unwrap().starts_with("application/openmetrics-text"));
     assert!(metrics.body.contains("http_server_request_duration"), "{}", metrics.body);
-    assert_eq!(ask(server.admin, &support::get("/")).await.status(), 404);
+    assert_eq!(ask(server.admin, &crate::support::get("/")).await.status(), 404);
 }
 
 #[tokio::test]

@@ -1,5 +1,4 @@
 //! A server on a port of its own, and a client that sends bytes as they are.
-#![expect(clippy::unwrap_used, dead_code, reason = "test support, of which each test file uses a part")]
 
 use std::net::SocketAddr;
 use std::time::Duration;

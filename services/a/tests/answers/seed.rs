@@ -1,9 +1,7 @@
 //! The seed's table, to the byte, and what is answered to everything else.
 
-mod support;
-
+use crate::support::{ask, serve_a};
 use http::Uri;
-use support::{ask, serve_a};
 
 const NOBODY: &str = "http://127.0.0.1:1";
 

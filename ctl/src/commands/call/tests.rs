@@ -1,0 +1,188 @@
+use std::net::SocketAddr;
+
+use clap::Parser as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::cli::{Cli, Command};
+use crate::output::tests::captured;
+use crate::telemetry::Asked;
+
+/// What a server does with one connection, once it has read a request.
+#[derive(Clone, Copy)]
+enum Reply {
+    Bytes(&'static str),
+    /// Closes the connection instead.
+    Nothing,
+    /// Half of the answer, and silence.
+    Half(&'static str),
+}
+
+const HELLO: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 13\r\n\r\nHello, World!";
+
+/// A server that replies to one connection after the other, with the last reply to all further ones; it passes on the
+/// requests that it read.
+async fn server(replies: Vec<Reply>) -> (SocketAddr, mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (read, requests) = mpsc::channel(16);
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        for at in 0.. {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let request = request_of(&mut stream).await;
+            let _ = read.try_send(request);
+            match *replies.get(at).or(replies.last()).unwrap() {
+                Reply::Bytes(bytes) => stream.write_all(bytes.as_bytes()).await.unwrap(),
+                Reply::Nothing => {}
+                Reply::Half(bytes) => {
+                    stream.write_all(bytes.as_bytes()).await.unwrap();
+                    kept.push(stream);
+                }
+            }
+        }
+    });
+    (address, requests)
+}
+
+async fn request_of(stream: &mut TcpStream) -> String {
+    let mut request = Vec::new();
+    let mut piece = [0; 1024];
+    loop {
+        let n = stream.read(&mut piece).await.unwrap();
+        request.extend_from_slice(&piece[..n]);
+        let text = String::from_utf8_lossy(&request);
+        let body = text.split_once("\r\n\r\n").map(|(_, body)| body.len());
+        let length =
+            text.split_once("content-length: ").map(|(_, rest)| rest.split("\r\n").next().unwrap().parse().unwrap());
+        if n == 0 || body.is_some_and(|body| body >= length.unwrap_or(0)) {
+            return text.into_owned();
+        }
+    }
+}
+
+struct Called {
+    outcome: Result<u16, Error>,
+    out: String,
+    err: String,
+}
+
+/// `msctl call http://ADDRESS/ --via direct ARGS`, without the process around it.
+async fn call(address: SocketAddr, args: &[&str]) -> Called {
+    let url = format!("http://{address}/path?q=1");
+    let line = ["msctl", "call", &url, "--via", "direct"];
+    let Command::Call(args) = Cli::try_parse_from(line.iter().chain(args)).unwrap().command else {
+        panic!("another verb")
+    };
+    let (printer, out, err) = captured();
+    let globals = Globals::default();
+    let asked = Asked::default();
+    let route = Route { args: &args, globals: &globals, printer: &printer, asked_jaeger: None, asked, sampled: false };
+    let outgoing = Outgoing::from_args(&args).unwrap();
+    let mut sink = Sink::open(None, &printer).unwrap();
+    let answered = answer(&route, outgoing, &CancellationToken::new(), &mut sink).await;
+    Called { outcome: answered.map(|answered| answered.status.as_u16()), out: out.text(), err: err.text() }
+}
+
+#[tokio::test]
+async fn the_body_goes_to_stdout_as_it_is_and_nothing_else() {
+    let (address, mut requests) = server(vec![Reply::Bytes(HELLO)]).await;
+    let called = call(address, &[]).await;
+    assert_eq!((called.outcome, called.out.as_str(), called.err.as_str()), (Ok(200), "Hello, World!", ""));
+    let request = requests.recv().await.unwrap();
+    assert!(request.starts_with("GET /path?q=1 HTTP/1.1\r\n"), "{request}");
+    assert!(request.contains(&format!("\r\nhost: {address}\r\n")), "{request}");
+}
+
+#[tokio::test]
+async fn json_is_posted_with_its_type_and_length() {
+    let (address, mut requests) = server(vec![Reply::Bytes(HELLO)]).await;
+    call(address, &["-d", r#"{"key":"value"}"#]).await.outcome.unwrap();
+    let request = requests.recv().await.unwrap();
+    assert!(request.starts_with("POST ") && request.ends_with("\r\n\r\n{\"key\":\"value\"}"), "{request}");
+    assert!(request.contains("\r\ncontent-type: application/json\r\n"), "{request}");
+}
+
+#[tokio::test]
+async fn include_prints_the_head_before_the_body() {
+    let (address, _requests) = server(vec![Reply::Bytes(HELLO)]).await;
+    let called = call(address, &["-i"]).await;
+    assert_eq!(called.out, HELLO);
+}
+
+#[tokio::test]
+async fn the_body_of_an_error_is_printed_and_its_status_said() {
+    let failed = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\n\r\nbusy";
+    let (address, _requests) = server(vec![Reply::Bytes(failed)]).await;
+    let called = call(address, &[]).await;
+    assert_eq!((called.outcome, called.out.as_str()), (Ok(503), "busy"));
+    assert!(called.err.contains("answered 503 Service Unavailable"), "{}", called.err);
+}
+
+#[tokio::test]
+async fn a_get_survives_a_server_that_went_away() {
+    let (address, mut requests) = server(vec![Reply::Nothing, Reply::Nothing, Reply::Bytes(HELLO)]).await;
+    let called = call(address, &[]).await;
+    assert_eq!((called.outcome, called.out.as_str()), (Ok(200), "Hello, World!"));
+    for _ in 0..3 {
+        assert!(requests.recv().await.unwrap().starts_with("GET "));
+    }
+}
+
+#[tokio::test]
+async fn a_post_that_may_have_been_done_is_not_sent_again() {
+    let (address, mut requests) = server(vec![Reply::Nothing]).await;
+    let error = call(address, &["-d", "{}"]).await.outcome.unwrap_err();
+    assert_eq!(error.code(), ExitCode::Failed);
+    assert!(error.to_string().contains("did not answer"), "{error}");
+    assert!(requests.recv().await.unwrap().starts_with("POST "));
+    assert!(requests.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_says_how_much_there_was() {
+    let (address, _requests) = server(vec![Reply::Bytes("HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\nHello")]).await;
+    let called = call(address, &[]).await;
+    assert_eq!(called.out, "Hello");
+    assert!(called.outcome.unwrap_err().to_string().contains("broke off after 5 bytes"));
+}
+
+#[tokio::test]
+async fn a_body_that_stalls_ends_with_the_timeout() {
+    let (address, _requests) = server(vec![Reply::Half("HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\nHello")]).await;
+    let called = call(address, &["--timeout", "200ms"]).await;
+    assert_eq!(called.out, "Hello", "what has come is printed as it comes");
+    assert_eq!(called.outcome.unwrap_err().code(), ExitCode::TimedOut);
+}
+
+#[tokio::test]
+async fn nobody_at_the_address_is_an_error_with_the_address() {
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let error = call(nobody, &[]).await.outcome.unwrap_err();
+    assert_eq!(error.code(), ExitCode::Failed);
+    assert!(error.to_string().contains(&nobody.to_string()), "{error}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_http_is_an_error() {
+    let (address, _requests) = server(vec![Reply::Bytes("SSH-2.0-OpenSSH_9.2\r\n")]).await;
+    let error = call(address, &[]).await.outcome.unwrap_err();
+    assert!(error.to_string().contains("not HTTP"), "{error}");
+}
+
+#[tokio::test]
+async fn verbose_says_way_status_and_time() {
+    let (address, _requests) = server(vec![Reply::Bytes(HELLO)]).await;
+    let called = call(address, &["-v"]).await;
+    assert!(called.err.contains("200 OK in ") && called.err.contains("by direct"), "{}", called.err);
+    assert_eq!(called.out, "Hello, World!");
+}
+
+#[tokio::test]
+async fn a_slow_server_is_given_up_at_the_timeout() {
+    let (address, _requests) = server(vec![Reply::Half("")]).await;
+    let error = call(address, &["--timeout", "100ms"]).await.outcome.unwrap_err();
+    assert_eq!(error.code(), ExitCode::TimedOut);
+}
