@@ -30,7 +30,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
   msctl status -A                           # every service, with the reason when one is not ready
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 cluster unreachable, 4 rollout failed, 5 the callee answered an error,
-6 an assertion was breached, 7 forbidden, 70 timed out, 130 interrupted."
+7 forbidden, 70 timed out, 130 interrupted."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]

@@ -18,8 +18,6 @@ pub(crate) enum ExitCode {
     RolloutFailed = 4,
     /// The called service answered an error.
     CalleeFailed = 5,
-    /// An assertion was breached.
-    AssertionBreached = 6,
     /// The API server forbids it.
     Forbidden = 7,
     /// A deadline passed.
@@ -171,20 +169,23 @@ pub(crate) fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a 
         .map(|(_, name)| name)
 }
 
-/// Levenshtein distance.
+/// Letters to insert, delete, change or swap with their neighbour (optimal string alignment).
 fn edits(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, &b) in right.iter().enumerate() {
-            let change = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
+    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=right.len()).collect()];
+    for i in 0..left.len() {
+        let mut row = vec![i + 1];
+        for j in 0..right.len() {
+            let changed = rows[i][j] + usize::from(left[i] != right[j]);
+            let mut least = changed.min(rows[i][j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && left[i] == right[j - 1] && left[i - 1] == right[j] {
+                least = least.min(rows[i - 1][j - 1] + 1);
+            }
+            row.push(least);
         }
+        rows.push(row);
     }
-    row[right.len()]
+    rows[left.len()][right.len()]
 }
 
 #[cfg(test)]
@@ -211,6 +212,7 @@ mod tests {
         assert_eq!(did_you_mean("servce-a", known), Some("service-a"));
         assert_eq!(did_you_mean("service-c", known), Some("service-a"));
         assert_eq!(did_you_mean("orders", known), None);
+        assert_eq!(did_you_mean("shpo", ["default", "shop"]), Some("shop"));
     }
 
     #[test]

@@ -21,14 +21,32 @@ pub(crate) fn known_port(service: &str) -> Option<u16> {
     }
 }
 
-/// The traffic port of a Service, by one request; a Service that does not exist is an error with
-/// the name that was probably meant.
-pub(crate) async fn service_port(cluster: &Cluster, name: &str, namespace: &str) -> Result<u16, Error> {
+/// What the API server says of a Service's traffic port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Port {
+    Number(u16),
+    /// These are there, and none is the one.
+    Ambiguous(Vec<String>),
+    NoService,
+}
+
+/// The traffic port of a Service, by one request.
+pub(crate) async fn port(cluster: &Cluster, name: &str, namespace: &str) -> Result<Port, kube::Error> {
     let services: Api<Service> = Api::namespaced(cluster.client.clone(), namespace);
+    Ok(match services.get_opt(name).await? {
+        Some(service) => choose(&service).map_or_else(Port::Ambiguous, Port::Number),
+        None => Port::NoService,
+    })
+}
+
+/// The same for a call that can't do without; a Service that does not exist is an error with the
+/// name that was probably meant.
+pub(crate) async fn service_port(cluster: &Cluster, name: &str, namespace: &str) -> Result<u16, Error> {
     let action = format!("read Service {name} in namespace {namespace}");
-    match services.get_opt(name).await {
-        Ok(Some(service)) => choose(&service).map_err(|ports| ambiguous(name, namespace, &ports)),
-        Ok(None) => Err(unknown(cluster, name, namespace).await),
+    match port(cluster, name, namespace).await {
+        Ok(Port::Number(port)) => Ok(port),
+        Ok(Port::Ambiguous(ports)) => Err(ambiguous(name, namespace, &ports)),
+        Ok(Port::NoService) => Err(unknown(cluster, name, namespace).await),
         Err(cause) => Err(failure::explain(cluster, &action, cause)),
     }
 }

@@ -11,6 +11,7 @@
 
 mod transport;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ static OURS: OnceLock<Ours> = OnceLock::new();
 struct Ours {
     telemetry: Telemetry,
     transport: Arc<Transport>,
+    /// Somebody has been told how an export went; totals since the start would tell it again.
+    told: AtomicBool,
 }
 
 /// Who decides whether a call's trace is recorded.
@@ -59,7 +62,7 @@ pub(crate) fn start(sampling: Sampling) -> Result<Asked, Error> {
     let telemetry = ::telemetry::init_with_http_client(identity, adapt(settings, sampling), transport.clone())
         .map_err(|cause| Error::usage("cannot set up tracing").caused_by(&cause))?;
     // Only the first set counts, and there is no other: `init` refuses a second time.
-    let _ = OURS.set(Ours { telemetry, transport });
+    let _ = OURS.set(Ours { telemetry, transport, told: AtomicBool::new(false) });
     Ok(asked)
 }
 
@@ -83,9 +86,10 @@ pub(crate) fn export_to(export: Option<Export>) {
     }
 }
 
-/// Sends what has ended so far; an error says why spans were lost.
+/// Sends what has ended so far; an error says why spans were lost, and is the caller's to tell.
 pub(crate) async fn send(deadline: Duration) -> Result<(), String> {
     let Some(ours) = OURS.get() else { return Ok(()) };
+    ours.told.store(true, Ordering::Relaxed);
     let report = ours.telemetry.flush(deadline).await;
     match ours.transport.failure().map(|failure| failure.message).or(report.error) {
         Some(reason) => Err(reason),
@@ -100,10 +104,12 @@ pub(crate) async fn flush(printer: &Printer) {
     let Some(ours) = OURS.get() else { return };
     // A command that ended before it knew where to export to does not wait for it now.
     ours.transport.decide_if_open();
+    let told = ours.told.load(Ordering::Relaxed);
     let sent = send(FLUSH_AT_MOST).await;
     let expected = ours.transport.failure().is_none_or(|failure| failure.worth_saying);
     if let Err(reason) = sent
         && expected
+        && !told
         && ours.transport.has_destination()
     {
         printer.warning(&format!("the spans of this command were not exported: {reason}"));

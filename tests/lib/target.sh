@@ -6,6 +6,7 @@ target_name=
 target_reason=
 
 target_up() {
+  [[ -z $target_name ]] || return 0
   if [[ -n ${MSCTL_TEST_CONTEXT:-} ]]; then
     target_name="context $MSCTL_TEST_CONTEXT"
   elif kind_cluster=$(kind get clusters 2>/dev/null | head -n 1) && [[ -n $kind_cluster ]]; then
@@ -41,8 +42,7 @@ target_load() { # ARCHIVE...
 
 # Helm as the cluster's parts build it, when there is none on PATH.
 find_helm() {
-  if [[ -z ${HELM:-} ]] && ! command -v helm >/dev/null; then
-    HELM=$(tests/cluster/cluster which helm 2>/dev/null) || HELM=
-    [[ -z $HELM ]] || export HELM
-  fi
+  [[ -n ${HELM:-} ]] || HELM=$(command -v helm || tests/cluster/cluster which helm 2>/dev/null) || HELM=
+  export HELM
+  [[ -n $HELM ]] || unset HELM
 }

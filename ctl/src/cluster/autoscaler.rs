@@ -1,4 +1,4 @@
-//! The HorizontalPodAutoscaler of a service: whether there is one, and its bounds.
+//! The `HorizontalPodAutoscaler` of a service: whether there is one, and its bounds.
 
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::api::{ListParams, Patch, PatchParams};

@@ -24,7 +24,7 @@ fn labels(hash: &str) -> Value {
 }
 
 /// A pod of the template `hash`, with this status.
-pub(crate) fn pod(name: &str, hash: &str, status: Value) -> Pod {
+pub(crate) fn pod(name: &str, hash: &str, status: &Value) -> Pod {
     serde_json::from_value(json!({
         "metadata": { "name": name, "namespace": "shop", "uid": format!("uid-{name}"), "labels": labels(hash) },
         "spec": { "containers": [{ "name": "service-a", "resources": { "limits": { "memory": "64Mi" } } }] },
@@ -34,7 +34,7 @@ pub(crate) fn pod(name: &str, hash: &str, status: Value) -> Pod {
 }
 
 /// The status of a pod with one container in this state.
-pub(crate) fn container(fields: Value) -> Value {
+pub(crate) fn container(fields: &Value) -> Value {
     let mut status = json!({ "name": "service-a", "image": "ghcr.io/x/y:1", "imageID": "", "ready": false,
                              "restartCount": 0 });
     for (key, value) in fields.as_object().unwrap() {
@@ -46,7 +46,7 @@ pub(crate) fn container(fields: Value) -> Value {
 
 /// The status of a pod that is ready.
 pub(crate) fn ready() -> Value {
-    let mut status = container(json!({ "ready": true, "state": { "running": {} } }));
+    let mut status = container(&json!({ "ready": true, "state": { "running": {} } }));
     status["conditions"] = json!([{ "type": "PodScheduled", "status": "True" }, { "type": "Ready", "status": "True" }]);
     status
 }
@@ -69,10 +69,10 @@ impl Rollout {
     }
 
     pub(crate) fn replica_set(self, name: &str, hash: &str, revision: &str) -> Self {
-        self.replica_set_with(name, hash, revision, json!({ "replicas": 0 }))
+        self.replica_set_with(name, hash, revision, &json!({ "replicas": 0 }))
     }
 
-    pub(crate) fn replica_set_with(mut self, name: &str, hash: &str, revision: &str, status: Value) -> Self {
+    pub(crate) fn replica_set_with(mut self, name: &str, hash: &str, revision: &str, status: &Value) -> Self {
         let owner = json!({ "apiVersion": "apps/v1", "kind": "Deployment", "name": "service-a", "uid": "uid-d" });
         let object = json!({
             "metadata": { "name": name, "namespace": "shop", "labels": labels(hash), "ownerReferences": [owner],
@@ -83,14 +83,14 @@ impl Rollout {
         self
     }
 
-    pub(crate) fn pod(mut self, name: &str, hash: &str, status: Value) -> Self {
+    pub(crate) fn pod(mut self, name: &str, hash: &str, status: &Value) -> Self {
         self.pods.push(pod(name, hash, status));
         self
     }
 
     /// A pod on its way out.
     pub(crate) fn ending(mut self, name: &str, hash: &str) -> Self {
-        let mut object = pod(name, hash, ready());
+        let mut object = pod(name, hash, &ready());
         object.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
         self.pods.push(object);
         self
@@ -117,7 +117,7 @@ impl Rollout {
     }
 
     /// A rollout of generation 1 whose only pod has this status.
-    pub(crate) fn with_one_pod(self, status: Value) -> Self {
+    pub(crate) fn with_one_pod(self, status: &Value) -> Self {
         let unready = json!({ "replicas": 1, "updatedReplicas": 1, "unavailableReplicas": 1, "wanted": 1 });
         self.deployment(1, 1, "1", unready).replica_set("service-a-1", "1", "1").pod("service-a-1-x", "1", status)
     }

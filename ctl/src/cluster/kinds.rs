@@ -19,13 +19,13 @@ pub(crate) enum Stage {
 
 struct Kind {
     api_version: &'static str,
-    kind: &'static str,
+    name: &'static str,
     plural: &'static str,
     stage: Stage,
 }
 
-const fn kind(api_version: &'static str, kind: &'static str, plural: &'static str, stage: Stage) -> Kind {
-    Kind { api_version, kind, plural, stage }
+const fn kind(api_version: &'static str, name: &'static str, plural: &'static str, stage: Stage) -> Kind {
+    Kind { api_version, name, plural, stage }
 }
 
 const KINDS: &[Kind] = &[
@@ -65,14 +65,12 @@ impl Reference {
     pub(crate) fn of(manifest: &Value) -> Result<Self, UnknownReference> {
         let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let reference = Self::new(text("/apiVersion"), text("/kind"), text("/metadata/name"));
-        reference.known().map(|_| ()).ok_or_else(|| UnknownReference(String::from(reference.clone())))?;
-        Ok(reference)
+        if reference.known().is_some() { Ok(reference) } else { Err(UnknownReference(reference.into())) }
     }
 
     pub(crate) fn is_deployment(&self) -> bool {
         self.kind == "Deployment"
     }
-
 
     pub(crate) fn stage(&self) -> Stage {
         self.known().map_or(Stage::Workload, |kind| kind.stage)
@@ -89,10 +87,9 @@ impl Reference {
 
     /// Where its kind is served, in `namespace`.
     pub(crate) fn api(&self, client: &Client, namespace: &str) -> Api<DynamicObject> {
-        let resource = self.known().map(Kind::resource).unwrap_or_else(|| {
-            // An inventory written by a newer msctl: Kubernetes' own plurals are regular, with few exceptions.
-            ApiResource::from_gvk(&self.gvk())
-        });
+        // An inventory written by a newer msctl: Kubernetes' own plurals are regular, with few exceptions.
+        let guessed = || ApiResource::from_gvk(&self.gvk());
+        let resource = self.known().map_or_else(guessed, Kind::resource);
         Api::namespaced_with(client.clone(), namespace, &resource)
     }
 
@@ -104,18 +101,18 @@ impl Reference {
 
 impl Kind {
     fn is(&self, reference: &Reference) -> bool {
-        self.kind == reference.kind && self.api_version == reference.api_version
+        self.name == reference.kind && self.api_version == reference.api_version
     }
 
     fn resource(&self) -> ApiResource {
         let (group, version) = self.api_version.rsplit_once('/').unwrap_or(("", self.api_version));
-        ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, self.kind), self.plural)
+        ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, self.name), self.plural)
     }
 }
 
 /// Every kind, as what a list of it needs: for finding a service's objects when its inventory is lost.
 pub(crate) fn every_kind() -> impl Iterator<Item = Reference> {
-    KINDS.iter().map(|kind| Reference::new(kind.api_version, kind.kind, ""))
+    KINDS.iter().map(|kind| Reference::new(kind.api_version, kind.name, ""))
 }
 
 /// As kubectl prints it: `deployment.apps/service-a`.

@@ -47,10 +47,9 @@ pub(crate) fn settle(reference: &Reference, manifest: &mut Value, live: Option<&
     for (_, field) in YIELDED.iter().filter(|(kind, _)| *kind == reference.kind) {
         let others = owners(&live.metadata, field).any(|manager| manager != FIELD_MANAGER);
         // A Deployment's replicas always leave the apply: `msctl-replicas` sets them when they were asked for.
-        if reference.is_deployment() || (others && asked == Asked::No) {
-            if let Some(spec) = manifest.get_mut("spec").and_then(Value::as_object_mut) {
-                spec.shift_remove(*field);
-            }
+        let leave = reference.is_deployment() || (others && asked == Asked::No);
+        if leave && let Some(spec) = manifest.get_mut("spec").and_then(Value::as_object_mut) {
+            spec.shift_remove(*field);
         }
     }
     if !reference.is_deployment() {

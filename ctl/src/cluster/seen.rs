@@ -99,7 +99,11 @@ impl Seen {
     /// The pods of the Deployment's newest template.
     pub(crate) fn newest_pods<'a>(&'a self, deployment: &Deployment) -> impl Iterator<Item = &'a Pod> {
         let hash = self.newest_replica_set(deployment).and_then(|set| set.labels().get(HASH_LABEL).cloned());
-        self.pods.iter().filter(move |pod| hash.is_some() && pod.labels().get(HASH_LABEL) == hash.as_ref())
+        let service = deployment.labels().get(NAME_LABEL).cloned();
+        self.pods.iter().filter(move |pod| {
+            let labels = pod.labels();
+            hash.is_some() && labels.get(HASH_LABEL) == hash.as_ref() && labels.get(NAME_LABEL) == service.as_ref()
+        })
     }
 
     /// Warnings about an object.
@@ -118,9 +122,9 @@ mod tests {
     #[test]
     fn a_new_list_replaces_what_was_known_only_when_it_is_complete() {
         let mut mirror = Mirror::default();
-        mirror.fill([fixtures::pod("old", "1", serde_json::json!({}))]);
+        mirror.fill([fixtures::pod("old", "1", &serde_json::json!({}))]);
         mirror.apply(watcher::Event::Init);
-        mirror.apply(watcher::Event::InitApply(fixtures::pod("new", "1", serde_json::json!({}))));
+        mirror.apply(watcher::Event::InitApply(fixtures::pod("new", "1", &serde_json::json!({}))));
         assert!(mirror.get("old").is_some());
         mirror.apply(watcher::Event::InitDone);
         assert!(mirror.get("old").is_none() && mirror.get("new").is_some());
@@ -131,8 +135,8 @@ mod tests {
         let seen = fixtures::rollout()
             .replica_set("service-a-1", "1", "1")
             .replica_set("service-a-2", "2", "2")
-            .pod("old", "1", serde_json::json!({}))
-            .pod("new", "2", serde_json::json!({}))
+            .pod("old", "1", &serde_json::json!({}))
+            .pod("new", "2", &serde_json::json!({}))
             .deployment(2, 2, "2", serde_json::json!({}))
             .seen();
         let deployment = seen.deployments.get("service-a").unwrap();

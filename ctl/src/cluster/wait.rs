@@ -37,13 +37,15 @@ pub(crate) struct Wait<'a> {
     /// "deploy service-a": for the error.
     pub(crate) action: String,
     pub(crate) timeout: Duration,
+    /// When `timeout` began: it is for the whole command.
+    pub(crate) since: Instant,
 }
 
 impl Wait<'_> {
     /// Returns as soon as an event says that every target is there: nothing is slept over.
     pub(crate) async fn until_done(&self, watch: &mut Watch, targets: &[Target]) -> Result<Vec<Progress>, Error> {
         let started = Instant::now();
-        let deadline = started + self.timeout;
+        let deadline = self.since + self.timeout;
         let mut patient = Patient::default();
         let mut teller = Teller::new(started);
         let mut told = 0;

@@ -163,7 +163,10 @@ async fn follow<K>(
     while let Some(event) = events.next().await {
         let message = match event {
             Ok(event) => {
-                failures = 0;
+                // `Init` only says that a list is tried.
+                if !matches!(event, watcher::Event::Init) {
+                    failures = 0;
+                }
                 Message::Change(Box::new(move |seen| mirror(seen).apply(event)))
             }
             Err(cause) => {

@@ -46,9 +46,7 @@ pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) ->
     let answered = outcome?;
 
     if args.trace {
-        if sink.ends_within_line() {
-            printer.text("\n")?;
-        }
+        printer.text(sink.gap_below())?;
         let shown = show_trace(expected, &args, answered.jaeger, answered.connector, printer);
         interrupt.or("waiting for the trace", shown).await?;
     }
@@ -102,9 +100,13 @@ async fn show_trace(
         return Err(Error::new(ExitCode::Failed, "the call was answered, but it has no trace"));
     };
     let jaeger = jaeger.await.unwrap_or_else(|_| Jaeger::guess());
-    // What keeps our spans from being taken keeps the tree from being shown, and is said there.
-    let _ = telemetry::send(args.trace_timeout).await;
-    hops::print(expected, &jaeger, connector, args.trace_timeout, printer).await
+    let exported = telemetry::send(args.trace_timeout).await;
+    hops::print(expected, &jaeger, connector, args.trace_timeout, printer).await?;
+    // Where there is no Jaeger at all, that has been said.
+    if let Err(reason) = exported {
+        printer.warning(&format!("the spans of msctl itself were not exported: {reason}"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! `msctl delete`: what deploy made, by its inventory, until it is gone.
 
-use std::time::Instant;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Api, ResourceExt as _};
 use reach::Cluster;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::cli::delete::DeleteArgs;
 use crate::cli::{Format, Globals};
@@ -49,7 +49,7 @@ async fn delete(cluster: &Cluster, args: DeleteArgs, printer: &Printer) -> Resul
     let mut interrupt = Interrupt::listen()?;
     let mut held = Held::default();
     let mut watch = args.wait.wanted().then(|| Watch::start(cluster, &services));
-    let work = async {
+    let work = Box::pin(async {
         let mut removed = Vec::new();
         let mut targets = Vec::new();
         for service in &services {
@@ -59,8 +59,8 @@ async fn delete(cluster: &Cluster, args: DeleteArgs, printer: &Printer) -> Resul
             }
         }
         if let Some(watch) = &mut watch {
-            let timeout = args.wait.timeout.saturating_sub(started.elapsed());
-            let wait = Wait { cluster, printer, action: action.clone(), timeout };
+            let timeout = args.wait.timeout;
+            let wait = Wait { cluster, printer, action: action.clone(), timeout, since: started };
             wait.until_done(watch, &targets).await?;
             let all = removed.iter().flat_map(|(_, removed)| removed);
             let lingering = futures::future::try_join_all(all.map(|removed| remove::gone(cluster, removed)));
@@ -74,7 +74,7 @@ async fn delete(cluster: &Cluster, args: DeleteArgs, printer: &Printer) -> Resul
             held.settle(service, Inventory::default());
         }
         Ok(removed)
-    };
+    });
     let outcome = interrupt.or(&format!("{action}; what was deleted stays deleted"), work).await;
     drop(watch);
     printer.clear_live();

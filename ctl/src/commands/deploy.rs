@@ -7,9 +7,8 @@ mod wanted;
 #[cfg(test)]
 mod tests;
 
-use std::time::Instant;
-
 use reach::Cluster;
+use tokio::time::Instant;
 
 use self::report::{ObjectReport, Report, RolloutReport, ServiceReport};
 use self::wanted::Wanted;
@@ -41,7 +40,7 @@ pub(crate) async fn run(args: DeployArgs, globals: &Globals, printer: &Printer) 
         }
         (_, Err(error)) => Err(error),
         (Some(DryRun::Server), Ok(cluster)) => {
-            let work = dry_run::server(&cluster, &wanted, conflicts, args.output.format, printer);
+            let work = Box::pin(dry_run::server(&cluster, &wanted, conflicts, args.output.format, printer));
             Interrupt::listen()?.or("checking the deploy", work).await
         }
         (None, Ok(cluster)) => Deploy { cluster: &cluster, printer, args: &args, conflicts }.run(&wanted).await,
@@ -88,12 +87,12 @@ impl Deploy<'_> {
         watch: Option<&mut Watch>,
         started: Instant,
     ) -> Result<Vec<ServiceReport>, Error> {
-        let action = self.action(wanted);
-        let taking = self.take_leases(wanted, held);
+        let action = action(wanted);
+        let taking = Box::pin(self.take_leases(wanted, held));
         let befores = interrupt.or_soon(&action, self.in_time(&action, started, taking)).await?;
         let mut deployed = Vec::new();
         for ((wanted, manifests), before) in wanted.iter().zip(befores.manifests).zip(befores.inventories) {
-            let applying = self.apply(wanted, manifests, &before, held);
+            let applying = Box::pin(self.apply(wanted, manifests, &before, held));
             let done = interrupt.or(&action, self.in_time(&action, started, applying)).await?;
             done.report.print_objects(self.printer, self.args.output.format, "")?;
             deployed.push(done);
@@ -102,15 +101,16 @@ impl Deploy<'_> {
             return Ok(deployed.into_iter().map(|deployed| deployed.report).collect());
         };
         let targets: Vec<Target> = deployed.iter().filter_map(|deployed| deployed.target.clone()).collect();
-        let timeout = self.args.wait.timeout.saturating_sub(started.elapsed());
-        let wait = Wait { cluster: self.cluster, printer: self.printer, action: action.clone(), timeout };
-        let rollout = async {
+        let timeout = self.args.wait.timeout;
+        let wait =
+            Wait { cluster: self.cluster, printer: self.printer, action: action.clone(), timeout, since: started };
+        let rollout = Box::pin(async {
             tokio::select! {
                 biased;
                 done = wait.until_done(watch, &targets) => done,
                 lost = held.lost() => Err(lost),
             }
-        };
+        });
         let done = interrupt.or(&format!("{action}; its objects are applied, and the rollout goes on"), rollout).await?;
         let milliseconds = started.elapsed().as_millis();
         let mut reports: Vec<ServiceReport> = deployed.into_iter().map(|deployed| deployed.report).collect();
@@ -121,11 +121,6 @@ impl Deploy<'_> {
             }
         }
         Ok(reports)
-    }
-
-    fn action(&self, wanted: &[Wanted]) -> String {
-        let names: Vec<&str> = wanted.iter().map(|wanted| wanted.service.as_str()).collect();
-        format!("deploy {}", names.join(", "))
     }
 
     /// `--timeout` is for all of it, also for what comes before the rollout.
@@ -175,13 +170,13 @@ impl Deploy<'_> {
         let live = apply::read(self.cluster, &manifests).await?;
         let plan = Plan::new(manifests, live, before, wanted.asked);
         let mode = Mode { conflicts: self.conflicts, effect: Effect::Persist };
-        let made = std::sync::Mutex::new(Vec::new());
-        let note = |applied: &Applied| lock(&made).push(applied.reference.clone());
+        let finished = std::sync::Mutex::new(Vec::new());
+        let note = |applied: &Applied| lock(&finished).push(applied.reference.clone());
         let applied = match apply::apply(self.cluster, &plan, mode, note).await {
             Ok(applied) => applied,
             Err(error) => {
-                let made: Inventory = std::mem::take(&mut *lock(&made)).into_iter().collect();
-                held.settle(&wanted.service, before.union(&made));
+                let existing: Inventory = std::mem::take(&mut *lock(&finished)).into_iter().collect();
+                held.settle(&wanted.service, before.union(&existing));
                 return Err(error);
             }
         };
@@ -190,8 +185,8 @@ impl Deploy<'_> {
             return Err(error);
         }
         held.settle(&wanted.service, applied.iter().map(|applied| applied.reference.clone()).collect());
-        let deployment = applied.iter().find(|applied| applied.reference.is_deployment());
-        let target = deployment.map(|applied| Target {
+        let workload = applied.iter().find(|applied| applied.reference.is_deployment());
+        let target = workload.map(|applied| Target {
             service: wanted.service.clone(),
             goal: Goal::Rollout { generation: applied.object.metadata.generation.unwrap_or_default() },
         });
@@ -220,6 +215,11 @@ impl Deploy<'_> {
             Format::Table | Format::Wide | Format::Name => Ok(()),
         }
     }
+}
+
+fn action(wanted: &[Wanted]) -> String {
+    let names: Vec<&str> = wanted.iter().map(|wanted| wanted.service.as_str()).collect();
+    format!("deploy {}", names.join(", "))
 }
 
 /// What was found when the Leases were taken, service by service.

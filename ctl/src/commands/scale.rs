@@ -1,12 +1,12 @@
 //! `msctl scale`: the scale subresource, or the bounds of an autoscaler; then a watch until that many are ready.
 
-use std::time::Instant;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use reach::Cluster;
 use serde::Serialize;
+use tokio::time::Instant;
 use serde_json::json;
 
 use crate::cli::scale::ScaleArgs;
@@ -65,7 +65,7 @@ async fn scale(cluster: &Cluster, args: ScaleArgs, printer: &Printer) -> Result<
     let mut interrupt = Interrupt::listen()?;
     // Before anything changes, so that no event is missed.
     let mut watch = args.wait.wanted().then(|| Watch::start(cluster, &services));
-    let work = async {
+    let work = Box::pin(async {
         let mut scaled = Vec::new();
         let mut targets = Vec::new();
         for service in &services {
@@ -74,14 +74,14 @@ async fn scale(cluster: &Cluster, args: ScaleArgs, printer: &Printer) -> Result<
             targets.push(Target { service: service.clone(), goal });
         }
         if let Some(watch) = &mut watch {
-            let timeout = args.wait.timeout.saturating_sub(started.elapsed());
-            let wait = Wait { cluster, printer, action: action.clone(), timeout };
+            let timeout = args.wait.timeout;
+            let wait = Wait { cluster, printer, action: action.clone(), timeout, since: started };
             for (scaled, progress) in scaled.iter_mut().zip(wait.until_done(watch, &targets).await?) {
                 scaled.ready = Some(progress.ready);
             }
         }
         Ok(scaled)
-    };
+    });
     let outcome = interrupt.or(&format!("{action}; what was set stays set"), work).await;
     printer.clear_live();
     let mut scaled = outcome?;

@@ -25,7 +25,7 @@ pub(crate) async fn run(args: StatusArgs, globals: &Globals, printer: &Printer) 
         return Err(Error::usage("-A and -n exclude each other"));
     }
     let cluster = session::connect(globals).await?;
-    Interrupt::listen()?.or("looking at the services", status(&cluster, &args, printer)).await
+    Interrupt::listen()?.or("looking at the services", Box::pin(status(&cluster, &args, printer))).await
 }
 
 async fn status(cluster: &Cluster, args: &StatusArgs, printer: &Printer) -> Result<ExitCode, Error> {

@@ -3,10 +3,8 @@
 /// A way to write a piece of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Paint {
-    Bold,
     Dim,
     Red,
-    Green,
     Yellow,
     Cyan,
 }
@@ -18,10 +16,8 @@ impl Paint {
             return text.to_owned();
         }
         let code = match self {
-            Self::Bold => 1,
             Self::Dim => 2,
             Self::Red => 31,
-            Self::Green => 32,
             Self::Yellow => 33,
             Self::Cyan => 36,
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use telemetry::metrics::prometheus_client::metrics::counter::Counter;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
@@ -25,16 +26,19 @@ pub(crate) struct Acceptor {
     overload: Overload,
     connections: TaskTracker,
     cut: Arc<AtomicUsize>,
+    refused: Counter,
 }
 
 impl Acceptor {
-    pub(crate) fn new(port: Port) -> Self {
+    /// Counts in `refused` the connections beyond the cap.
+    pub(crate) fn new(port: Port, refused: Counter) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(port.limits.max_connections)),
             port,
             overload: Overload::new(),
             connections: TaskTracker::new(),
             cut: Arc::new(AtomicUsize::new(0)),
+            refused,
         }
     }
 
@@ -56,7 +60,7 @@ impl Acceptor {
         self.connections.close();
     }
 
-    /// Waits until every connection has ended; after [`Acceptor::run`].
+    /// Waits until [`Acceptor::run`] has closed the listener and every connection has ended.
     pub(crate) async fn finished(&self) {
         self.connections.wait().await;
     }
@@ -68,6 +72,7 @@ impl Acceptor {
 
     fn take(&self, socket: TcpStream) {
         let Ok(slot) = self.slots.clone().try_acquire_owned() else {
+            self.refused.inc();
             tracing::debug!("a connection beyond the cap was refused");
             if let Some(refusal) = self.overload.refuse(socket) {
                 self.connections.spawn(refusal);

@@ -13,12 +13,13 @@ use std::time::Duration;
 
 use axum::Router;
 use telemetry::Telemetry;
+use telemetry::metrics::prometheus_client::metrics::counter::Counter;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 
 use crate::accept::Acceptor;
 use crate::admin;
-use crate::config::{ADMIN_ADDR, LISTEN_ADDR, ServeConfig};
+use crate::config::{ADMIN_ADDR, LISTEN_ADDR, Limits, ServeConfig};
 use crate::connection::Port;
 use crate::drain::{Drain, Phase};
 use crate::exchange::Routers;
@@ -43,7 +44,7 @@ pub enum ServeError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drained;
 
-/// How long connections that were cut have to end, and the admin port after all else.
+/// How long connections that were cut have to end.
 const LAST: Duration = Duration::from_millis(500);
 
 /// Binds, serves until SIGTERM or SIGINT, drains.
@@ -92,53 +93,67 @@ impl Server {
         telemetry: &Telemetry,
         mut shutdown: Shutdown,
     ) -> Result<Drained, ServeError> {
-        let (traffic_at, admin_at) = self.addresses;
-        let Self { config, traffic, admin, .. } = self;
-        let drain = Drain::new();
-        let acceptor = Acceptor::new(Port {
-            routers: Arc::new(Routers::observed(app, telemetry)),
-            drain: drain.clone(),
-            limits: Arc::new(config.limits.clone()),
-        });
-        let admin_drain = Drain::new();
-        let admin_acceptor = Acceptor::new(Port {
-            routers: Arc::new(Routers::plain(admin::router(health.clone(), telemetry.clone()))),
-            drain: admin_drain.clone(),
-            limits: Arc::new(admin::limits(&config.limits)),
-        });
-        let admin_running = tokio::spawn(admin_acceptor.clone().run(admin));
-        let running = tokio::spawn(acceptor.clone().run(traffic));
-        tracing::info!(listen = %traffic_at, admin = %admin_at, "serving");
+        let limits = self.config.limits;
+        let admin = Open::admin(self.admin, &limits, &health, telemetry);
+        let traffic = Open::traffic(self.traffic, limits, app, telemetry);
+        tracing::info!(listen = %self.addresses.0, admin = %self.addresses.1, "serving");
 
         let asked = shutdown.asked().await;
         health.drain();
-        tracing::info!(asked, delay = ?config.drain_delay, "shutting down: readiness fails, traffic is still served");
-        drain.enter(Phase::Leaving);
-        either(sleep(config.drain_delay), &mut shutdown).await;
+        let delay = self.config.drain_delay;
+        tracing::info!(asked, ?delay, "shutting down: readiness fails, traffic is still served");
+        traffic.drain.enter(Phase::Leaving);
+        either(sleep(delay), &mut shutdown).await;
 
-        drain.enter(Phase::Draining);
-        let finished = async {
-            // It can only have ended by the drain.
-            let _ = running.await;
-            acceptor.finished().await;
-        };
-        either(timeout(config.drain_timeout, finished), &mut shutdown).await;
-        drain.enter(Phase::Cut);
-        let _ = timeout(LAST, acceptor.finished()).await;
-
-        admin_drain.enter(Phase::Cut);
-        let _ = timeout(LAST, async {
-            let _ = admin_running.await;
-            admin_acceptor.finished().await;
-        })
-        .await;
-        match acceptor.cut() {
+        traffic.drain.enter(Phase::Draining);
+        either(timeout(self.config.drain_timeout, traffic.connections.finished()), &mut shutdown).await;
+        traffic.close().await;
+        admin.close().await;
+        match traffic.connections.cut() {
             0 => {
                 tracing::info!("drained");
                 Ok(Drained)
             }
             cut => Err(ServeError::Cut(cut)),
         }
+    }
+}
+
+/// A port that is served.
+#[derive(Debug)]
+struct Open {
+    drain: Drain,
+    connections: Acceptor,
+}
+
+impl Open {
+    fn traffic(listener: TcpListener, limits: Limits, app: Router, telemetry: &Telemetry) -> Self {
+        let refused = Counter::default();
+        telemetry.metrics().register(
+            "http_server_refused_connections",
+            "Connections beyond MAX_CONNECTIONS, answered 503.",
+            refused.clone(),
+        );
+        Self::start(listener, limits, Routers::observed(app, telemetry), refused)
+    }
+
+    fn admin(listener: TcpListener, limits: &Limits, health: &Health, telemetry: &Telemetry) -> Self {
+        let router = admin::router(health.clone(), telemetry.clone());
+        Self::start(listener, admin::limits(limits), Routers::plain(router), Counter::default())
+    }
+
+    fn start(listener: TcpListener, limits: Limits, routers: Routers, refused: Counter) -> Self {
+        let drain = Drain::new();
+        let port = Port { routers: Arc::new(routers), drain: drain.clone(), limits: Arc::new(limits) };
+        let connections = Acceptor::new(port, refused);
+        tokio::spawn(connections.clone().run(listener));
+        Self { drain, connections }
+    }
+
+    /// Cuts what is left.
+    async fn close(&self) {
+        self.drain.enter(Phase::Cut);
+        let _ = timeout(LAST, self.connections.finished()).await;
     }
 }
 

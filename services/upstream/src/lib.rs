@@ -17,6 +17,7 @@ mod connector;
 mod error;
 mod jitter;
 mod seed;
+mod worker;
 
 pub mod blocking;
 

@@ -1,23 +1,20 @@
 //! The seed's client: one call, its whole answer.
 
-use std::sync::OnceLock;
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
+use http::uri::InvalidUri;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use telemetry::FutureExt as _;
+use tokio::sync::oneshot;
 
 use crate::client::Client;
-use crate::config::Config;
 use crate::error::{Error, Kind, Target};
+use crate::worker::{Work, Worker};
 
 /// The largest body that is read into memory.
 const MAX_BODY: usize = 16 * 1024 * 1024;
-
-/// For whoever calls without a configuration: long enough for a slow answer, short enough to notice that there is none.
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A whole answer, of whatever status.
 #[derive(Clone, Debug)]
@@ -43,28 +40,50 @@ impl Response {
 
 /// Sends one request; `data` becomes a JSON body.
 ///
-/// Connections are kept and shared by all calls of the process. The deadline is 30 s, the answer's body at most 16 MiB; [`Client`]
-/// has both to choose.
+/// Connections are kept and shared by all calls of the process, on a thread of their own, so it may be called from any runtime. The
+/// deadline is 30 s, the answer's body at most 16 MiB; [`Client`] has both to choose.
 pub async fn send_request(url: &str, method: Method, data: Option<&Value>) -> Result<Response, Error> {
-    static SHARED: OnceLock<Client> = OnceLock::new();
-    let client = SHARED.get_or_init(|| Client::new(Config { timeout: TIMEOUT, ..Config::default() }));
-    send(client, url, method, data).await
+    let target = Target::unparsed(&method, url);
+    let (sender, receiver) = oneshot::channel();
+    let work = start(url, method, data, move |answer| {
+        // Without a receiver the caller has given up.
+        let _ = sender.send(answer);
+    })?;
+    let answer = receiver.await;
+    drop(work);
+    answer.unwrap_or_else(|_| Err(Error::new(Kind::Broken, target, Some("the client's thread has ended".into()))))
 }
 
-pub(crate) async fn send(client: &Client, url: &str, method: Method, data: Option<&Value>) -> Result<Response, Error> {
-    let uri: Uri = url.parse().map_err(|cause: http::uri::InvalidUri| {
-        Error::new(Kind::Url, Target::unparsed(&method, url), Some(cause.into()))
-    })?;
-    let target = Target::new(&method, &uri);
+/// Begins a call on the worker's thread, in the caller's trace; `done` gets the answer. Given up when the result is dropped.
+pub(crate) fn start(
+    url: &str,
+    method: Method,
+    data: Option<&Value>,
+    done: impl FnOnce(Result<Response, Error>) + Send + 'static,
+) -> Result<Work<()>, Error> {
+    let request = request(url, method.clone(), data)?;
+    let worker = Worker::get()
+        .map_err(|cause| Error::new(Kind::Connect, Target::unparsed(&method, url), Some(cause.to_string().into())))?;
+    let call = async move { done(call(&worker.client, request).await) };
+    Ok(worker.run(call.with_context(telemetry::Context::current())))
+}
+
+fn request(url: &str, method: Method, data: Option<&Value>) -> Result<Request<Bytes>, Error> {
+    let error = |kind, cause| Error::new(kind, Target::unparsed(&method, url), Some(cause));
+    let uri: Uri = url.parse().map_err(|cause: InvalidUri| error(Kind::Url, cause.into()))?;
     let mut request = Request::new(Bytes::new());
-    *request.method_mut() = method;
     *request.uri_mut() = uri;
     if let Some(data) = data {
-        let json =
-            serde_json::to_vec(data).map_err(|cause| Error::new(Kind::Json, target.clone(), Some(cause.into())))?;
+        let json = serde_json::to_vec(data).map_err(|cause| error(Kind::Json, cause.into()))?;
         *request.body_mut() = json.into();
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
+    *request.method_mut() = method;
+    Ok(request)
+}
+
+async fn call(client: &Client, request: Request<Bytes>) -> Result<Response, Error> {
+    let target = Target::new(request.method(), request.uri());
     let (head, body) = client.send(request).await?.into_parts();
     Ok(Response { status: head.status, headers: head.headers, body: body.bytes(MAX_BODY).await?, target })
 }

@@ -287,3 +287,18 @@ async fn the_blocking_client_works_from_plain_threads_and_from_async_code() {
     assert_eq!(answer.text(), "ok");
     assert_eq!(seen.both(), (1, 2));
 }
+
+#[test]
+fn the_seeds_client_serves_runtimes_that_stand_still_between_calls() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let serving = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (address, seen) = serving.block_on(server(keeps));
+    let url = format!("http://{address}/");
+    // All of them alive, none of them running but during its own call.
+    let callers = [runtime(), runtime(), runtime()];
+    for caller in &callers {
+        let answer = caller.block_on(upstream::send_request(&url, Method::GET, None)).unwrap();
+        assert_eq!(answer.status, StatusCode::OK);
+    }
+    assert_eq!(seen.both(), (1, 3));
+}

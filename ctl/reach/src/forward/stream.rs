@@ -24,18 +24,6 @@ const ERROR: u8 = 1;
 /// Load balancers drop connections that are silent for a minute.
 const PING_EVERY: Duration = Duration::from_secs(25);
 
-/// What the kubelet or the container runtime reported on the error channel.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct PodError(pub(crate) String);
-
-impl PodError {
-    /// Nothing listens on the port, yet or any more.
-    pub(crate) fn is_refused(&self) -> bool {
-        self.0.contains("connection refused")
-    }
-}
-
 /// One port of a pod as a byte stream. Any end but a clean one is an error, never an end of file.
 pub(crate) struct PodStream<S> {
     socket: WebSocketStream<S>,
@@ -102,7 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PodStream<S> {
             };
         }
         match channel {
-            ERROR if !bytes.is_empty() => Err(reported(&bytes)),
+            ERROR if !bytes.is_empty() => Err(reported(&bytes, self.port)),
             DATA => {
                 self.inbound = bytes;
                 Ok(())
@@ -201,11 +189,17 @@ fn protocol(text: String) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, text)
 }
 
-/// The kubelet's text starts with "error forwarding port N to pod X, uid : "; the cause comes last.
-fn reported(bytes: &[u8]) -> io::Error {
-    let error = PodError(String::from_utf8_lossy(bytes).trim().to_owned());
-    let kind = if error.is_refused() { ErrorKind::ConnectionRefused } else { ErrorKind::ConnectionReset };
-    io::Error::new(kind, error)
+/// "error forwarding port N to pod X, uid : CAUSE", where a refused connection has a cause of many lines' length.
+fn reported(bytes: &[u8], port: u16) -> io::Error {
+    let told = String::from_utf8_lossy(bytes);
+    let told = told.trim();
+    tracing::debug!(told, "the port-forward failed");
+    if told.contains("connection refused") {
+        let refused = format!("nothing listens on port {port} of the pod");
+        return io::Error::new(ErrorKind::ConnectionRefused, refused);
+    }
+    let cause = told.split_once("uid : ").map_or(told, |(_, cause)| cause);
+    io::Error::new(ErrorKind::ConnectionReset, cause.to_owned())
 }
 
 fn broken(error: tungstenite::Error) -> io::Error {

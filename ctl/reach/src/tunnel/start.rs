@@ -32,7 +32,7 @@ pub(super) async fn start(inner: &Inner) -> Result<(Session, bool), TunnelError>
         outcome = timeout(limit, starter.run()) => outcome.unwrap_or_else(|_| Err(starter.timed_out(limit))),
     };
     match outcome {
-        Ok(session) => Ok((session, starter.made_it())),
+        Ok(session) => Ok((session, starter.keep())),
         Err(error) => {
             starter.clean_up(&error).await;
             Err(error)
@@ -212,6 +212,13 @@ impl<'a> Starter<'a> {
 
     fn made_it(&self) -> bool {
         self.notes().made
+    }
+
+    /// It works: nothing is to be removed. Says whether it was made here.
+    fn keep(&self) -> bool {
+        let mut notes = self.notes();
+        notes.job = None;
+        notes.made
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {

@@ -39,9 +39,8 @@ fn refused(deployment: &Deployment, newest: Option<&ReplicaSet>) -> Option<Strin
 
 fn creation(name: &str, message: &str) -> Cause {
     let reason = message.split_once("is forbidden: ").map_or(message, |(_, reason)| reason);
-    let (kind, patience) = if message.contains("violates PodSecurity") {
-        (Kind::Admission, Patience::None)
-    } else if message.contains("admission webhook") && message.contains("denied the request") {
+    let webhook = message.contains("admission webhook") && message.contains("denied the request");
+    let (kind, patience) = if webhook || message.contains("violates PodSecurity") {
         (Kind::Admission, Patience::None)
     } else if message.contains("exceeded quota") || message.contains("failed quota") {
         (Kind::Quota, Patience::For(QUOTA_PATIENCE))

@@ -24,12 +24,11 @@ fn terms(selector: &str) -> Vec<String> {
     let mut terms = vec![String::new()];
     let mut depth = 0;
     for c in selector.chars() {
-        match c {
-            ',' if depth == 0 => terms.push(String::new()),
-            c => {
-                depth += i32::from(c == '(') - i32::from(c == ')');
-                terms.last_mut().unwrap().push(c);
-            }
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        if c == ',' && depth == 0 {
+            terms.push(String::new());
+        } else {
+            terms.last_mut().unwrap().push(c);
         }
     }
     terms.retain(|term| !term.is_empty());
@@ -49,16 +48,9 @@ pub(super) fn decode(text: &str) -> String {
     let mut i = 0;
     while i < bytes.len() {
         let hex = (bytes[i] == b'%').then(|| std::str::from_utf8(bytes.get(i + 1..i + 3)?).ok()).flatten();
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                decoded.push(byte);
-                i += 3;
-            }
-            None => {
-                decoded.push(bytes[i]);
-                i += 1;
-            }
-        }
+        let byte = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        decoded.push(byte.unwrap_or(bytes[i]));
+        i += if byte.is_some() { 3 } else { 1 };
     }
     String::from_utf8(decoded).unwrap()
 }

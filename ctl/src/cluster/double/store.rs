@@ -61,11 +61,14 @@ impl Store {
     pub(crate) fn roll_out(&mut self, path: &str) {
         let Some(mut object) = self.objects.get(path).cloned() else { return };
         let wanted = object["spec"]["replicas"].as_i64().unwrap_or(1);
-        object["status"] = json!({
+        let status = json!({
             "observedGeneration": object["metadata"]["generation"], "replicas": wanted, "updatedReplicas": wanted,
             "readyReplicas": wanted, "availableReplicas": wanted,
         });
-        self.put(path, object);
+        if object["status"] != status {
+            object["status"] = status;
+            self.put(path, object);
+        }
     }
 
     fn tell(&self, kind: &str, path: &str, object: &Value) {

@@ -53,7 +53,7 @@ fn scaling_down_waits_until_the_last_pod_is_gone() {
 
 #[test]
 fn scaling_is_not_done_by_a_status_of_the_old_number() {
-    let seen = rollout().deployment(1, 1, "1", counts(2)).pod("a", "1", ready()).pod("b", "1", ready()).seen();
+    let seen = rollout().deployment(1, 1, "1", counts(2)).pod("a", "1", &ready()).pod("b", "1", &ready()).seen();
     assert!(!of("service-a", Goal::Replicas { count: 5 }, &seen).done);
     assert!(of("service-a", Goal::Replicas { count: 2 }, &seen).done);
 }
@@ -73,7 +73,7 @@ fn a_deletion_is_done_only_when_it_is_known_that_nothing_is_left() {
 fn many_pods_are_counted_and_not_listed() {
     let mut many = rollout().deployment(2, 2, "2", json!({ "wanted": 9 })).replica_set("service-a-2", "2", "2");
     for i in 0..9 {
-        many = many.pod(&format!("p{i}"), "2", json!({ "phase": "Pending" }));
+        many = many.pod(&format!("p{i}"), "2", &json!({ "phase": "Pending" }));
     }
     let progress = of("service-a", ROLLOUT, &many.seen());
     assert_eq!(progress.doing.last().map(String::as_str), Some("and 6 more"));

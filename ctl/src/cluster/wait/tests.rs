@@ -22,7 +22,7 @@ fn deployment(ready: i32) -> Value {
 }
 
 /// A Deployment whose only pod has a container in this state.
-fn stuck(double: &Double, state: Value) {
+fn stuck(double: &Double, state: &Value) {
     double.put(&format!("{BASE}/deployments/service-a"), deployment(0));
     let owner = json!({ "apiVersion": "apps/v1", "kind": "Deployment", "name": "service-a", "uid": "uid-d" });
     double.put(
@@ -46,7 +46,8 @@ async fn wait_for(double: &Double, timeout: Duration) -> (Result<Vec<Progress>, 
     let cluster = double.cluster();
     let mut watch = Watch::start(&cluster, &["service-a".to_owned()]);
     let targets = [Target { service: "service-a".to_owned(), goal: Goal::Rollout { generation: 1 } }];
-    let wait = Wait { cluster: &cluster, printer: &printer, action: "deploy service-a".to_owned(), timeout };
+    let action = "deploy service-a".to_owned();
+    let wait = Wait { cluster: &cluster, printer: &printer, action, timeout, since: Instant::now() };
     (wait.until_done(&mut watch, &targets).await, err.text())
 }
 
@@ -60,7 +61,7 @@ async fn a_rollout_ends_with_the_event_that_completes_it() {
         later.put(&format!("{BASE}/deployments/service-a"), deployment(1));
     });
     let started = Instant::now();
-    let (done, _) = wait_for(&double, Duration::from_secs(60)).await;
+    let (done, _) = wait_for(&double, Duration::from_mins(1)).await;
     assert!(done.unwrap()[0].done);
     assert!(started.elapsed() < Duration::from_millis(7_010), "{:?}", started.elapsed());
 }
@@ -68,9 +69,9 @@ async fn a_rollout_ends_with_the_event_that_completes_it() {
 #[tokio::test(start_paused = true)]
 async fn a_doomed_rollout_ends_at_once_with_cause_log_and_next_command() {
     let double = Double::new();
-    stuck(&double, json!({ "waiting": { "reason": "CrashLoopBackOff", "message": "back-off" } }));
+    stuck(&double, &json!({ "waiting": { "reason": "CrashLoopBackOff", "message": "back-off" } }));
     let started = Instant::now();
-    let error = wait_for(&double, Duration::from_secs(300)).await.0.unwrap_err();
+    let error = wait_for(&double, Duration::from_mins(5)).await.0.unwrap_err();
     assert_eq!(error.code(), ExitCode::RolloutFailed);
     let text = error.to_string();
     for part in ["service-a will not become ready", "keeps crashing", "the last line", "--previous", "msctl status"] {
@@ -82,9 +83,9 @@ async fn a_doomed_rollout_ends_at_once_with_cause_log_and_next_command() {
 #[tokio::test(start_paused = true)]
 async fn limited_patience_ends_the_wait_without_another_event() {
     let double = Double::new();
-    stuck(&double, json!({ "waiting": { "reason": "CreateContainerConfigError", "message": "secret \"x\" not found" } }));
+    stuck(&double, &json!({ "waiting": { "reason": "CreateContainerConfigError", "message": "secret \"x\" not found" } }));
     let started = Instant::now();
-    let (error, said) = wait_for(&double, Duration::from_secs(300)).await;
+    let (error, said) = wait_for(&double, Duration::from_mins(5)).await;
     assert_eq!(error.unwrap_err().code(), ExitCode::RolloutFailed);
     assert!(said.contains("secret \"x\" not found"), "{said}");
     assert!((Duration::from_secs(5)..Duration::from_secs(6)).contains(&started.elapsed()), "{:?}", started.elapsed());
@@ -93,7 +94,7 @@ async fn limited_patience_ends_the_wait_without_another_event() {
 #[tokio::test(start_paused = true)]
 async fn a_deadline_says_what_was_still_waited_for() {
     let double = Double::new();
-    stuck(&double, json!({ "running": {} }));
+    stuck(&double, &json!({ "running": {} }));
     let error = wait_for(&double, Duration::from_secs(30)).await.0.unwrap_err();
     assert_eq!(error.code(), ExitCode::TimedOut);
     let text = error.to_string();
@@ -111,7 +112,7 @@ async fn a_watch_that_is_too_old_starts_anew() {
         tokio::time::sleep(Duration::from_secs(20)).await;
         later.put(&format!("{BASE}/deployments/service-a"), deployment(1));
     });
-    let (done, _) = wait_for(&double, Duration::from_secs(60)).await;
+    let (done, _) = wait_for(&double, Duration::from_mins(1)).await;
     assert!(done.is_ok(), "{done:?}");
     let lists = double.requests().iter().filter(|request| request.ends_with("/deployments")).count();
     assert!(lists > 6, "each 410 costs a list and a watch: {lists}");
@@ -122,7 +123,7 @@ async fn an_api_server_that_fails_for_a_while_is_waited_for_and_that_is_said() {
     let double = Double::new();
     double.put(&format!("{BASE}/deployments/service-a"), deployment(1));
     double.fail(Method::GET, "/deployments", 8, 500, "etcdserver: leader changed");
-    let (done, said) = wait_for(&double, Duration::from_secs(60)).await;
+    let (done, said) = wait_for(&double, Duration::from_mins(1)).await;
     assert!(done.is_ok());
     assert!(said.contains("cannot watch deployments (etcdserver: leader changed), trying again"), "{said}");
 }
@@ -137,7 +138,7 @@ async fn who_may_not_watch_pods_gets_the_outcome_without_reasons() {
         tokio::time::sleep(Duration::from_secs(5)).await;
         later.put(&format!("{BASE}/deployments/service-a"), deployment(1));
     });
-    let (done, said) = wait_for(&double, Duration::from_secs(60)).await;
+    let (done, said) = wait_for(&double, Duration::from_mins(1)).await;
     assert!(done.is_ok());
     assert!(said.contains("may not watch pods"), "{said}");
 }
@@ -148,7 +149,7 @@ async fn who_may_not_watch_deployments_is_told_which_right_is_missing() {
     let message = "deployments.apps is forbidden: User \"eve\" cannot list resource \"deployments\" in API group \
                    \"apps\" in the namespace \"shop\"";
     double.fail(Method::GET, "/deployments", usize::MAX, 403, message);
-    let error = wait_for(&double, Duration::from_secs(60)).await.0.unwrap_err();
+    let error = wait_for(&double, Duration::from_mins(1)).await.0.unwrap_err();
     assert_eq!(error.code(), ExitCode::Forbidden);
     assert!(error.to_string().contains("user eve may not list deployments.apps"), "{error}");
 }

@@ -13,7 +13,7 @@ use super::request::Outgoing;
 use super::route::{Open, Route};
 use crate::cluster::failure;
 use crate::error::{Error, ExitCode};
-use crate::lookup;
+use crate::lookup::{self, Port};
 use crate::target::ServiceName;
 use crate::way::Voice;
 
@@ -23,6 +23,8 @@ const RETRIES: u32 = 6;
 const DOUBT: Duration = Duration::from_secs(1);
 /// Between two questions for a name that cluster DNS should know, and does not yet.
 const DNS_PAUSE: Duration = Duration::from_millis(250);
+/// Longer than cluster DNS remembers that there was no such name (5 s in `CoreDNS`' usual configuration).
+const DNS_TRIES: u32 = 28;
 
 /// What came of an attempt.
 enum Outcome {
@@ -42,6 +44,7 @@ pub(super) async fn send(
 ) -> Result<Response<Body>, Error> {
     let mut doubtful = open.port_assumed && open.cluster.is_some();
     let client_config = config(route);
+    let mut asked_dns = 0;
     loop {
         let dialer = Dialer::new(open.connector.clone());
         let request = build(open, outgoing)?;
@@ -60,7 +63,9 @@ pub(super) async fn send(
                 doubtful = false;
                 open.port = port;
             }
+            Outcome::NotKnownYet if asked_dns == DNS_TRIES => return Err(unknown_to_dns(open, outgoing)),
             Outcome::NotKnownYet => {
+                asked_dns += 1;
                 route.printer.live(vec![format!("waiting for cluster DNS to know {}", open.host)]);
                 sleep(DNS_PAUSE).await;
             }
@@ -117,10 +122,10 @@ async fn doubt(dialer: &Dialer, open: &Open, outgoing: &Outgoing) -> Result<Outc
     if !dialer.connected()
         && let (Some(cluster), Some(service)) = (&open.cluster, outgoing.target.service())
     {
-        match lookup::service_port(cluster, &service.name, &open.namespace).await {
-            Ok(port) if port != open.port => return Ok(Outcome::OtherPort(port)),
-            // No such service: the name resolves to something else, or soon to nothing.
-            Err(error) if error.code() == ExitCode::Failed => return Err(error),
+        match lookup::port(cluster, &service.name, &open.namespace).await {
+            Ok(Port::Number(port)) if port != open.port => return Ok(Outcome::OtherPort(port)),
+            // The name resolves to something else, or soon to nothing.
+            Ok(Port::NoService) => return Err(lookup::unknown(cluster, &service.name, &open.namespace).await),
             // As assumed, or not to be known.
             Ok(_) | Err(_) => {}
         }
@@ -133,16 +138,26 @@ async fn hopeless(dialer: &Dialer, open: &Open, outgoing: &Outgoing) -> Result<O
     let failure = dialer.last_failure();
     let service = outgoing.target.service();
     match (failure.as_deref(), &open.cluster, service) {
-        (Some(DialError::NotFound { .. }), Some(cluster), Some(service)) => {
-            match lookup::service_port(cluster, &service.name, &open.namespace).await {
+        (Some(failure @ DialError::NotFound { .. }), Some(cluster), Some(service)) => {
+            match lookup::port(cluster, &service.name, &open.namespace).await {
+                Ok(Port::NoService) => Err(lookup::unknown(cluster, &service.name, &open.namespace).await),
                 Ok(_) => Ok(Outcome::NotKnownYet),
-                Err(error) => Err(error),
+                Err(_) => Err(undialled(failure, open, outgoing)),
             }
         }
         (Some(failure), ..) => Err(undialled(failure, open, outgoing)),
         // It was followed by a success: a retry that was quicker than we are.
         (None, ..) => Ok(Outcome::NotKnownYet),
     }
+}
+
+/// The Service exists, its name does not.
+fn unknown_to_dns(open: &Open, outgoing: &Outgoing) -> Error {
+    let name = target_name(open, outgoing.target.service());
+    Error::new(ExitCode::Failed, format!("cannot call {name}"))
+        .why(format!("Service {name} exists, and cluster DNS does not know it: is it headless, with no pod ready?"))
+        .place(place(open))
+        .next(format!("msctl status {name} -n {}", open.namespace))
 }
 
 fn target_name(open: &Open, service: Option<&ServiceName>) -> String {

@@ -52,7 +52,6 @@ async fn print_from(
     let arrived = wait(expected, api, within, printer).await;
     printer.clear_live();
     let arrived = arrived.map_err(|cause| unavailable(&cause, expected.trace, jaeger))?;
-    printer.text("\n")?;
     printer.text(&render(&arrived.tree, Screen::of_stdout(printer.colour().stdout)))?;
     if !arrived.gaps.is_empty() {
         printer.warning(&format!("the trace is not whole after {within:?}"));

@@ -70,9 +70,13 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// Whether what is printed next would go on in the body's last line.
-    pub(super) fn ends_within_line(&self) -> bool {
-        matches!(self, Self::Stdout { last: Some(last), .. } if *last != b'\n')
+    /// What sets the body off from what is printed next: an empty line, where there is a body.
+    pub(super) fn gap_below(&self) -> &'static str {
+        match self {
+            Self::Stdout { last: Some(b'\n'), .. } => "\n",
+            Self::Stdout { last: Some(_), .. } => "\n\n",
+            Self::Stdout { last: None, .. } | Self::File(_) => "",
+        }
     }
 }
 
@@ -120,8 +124,17 @@ mod tests {
         sink.begin().unwrap();
         sink.write(b"Hello, ").unwrap();
         sink.write(b"World!").unwrap();
-        assert!(sink.ends_within_line());
         assert_eq!(out.text(), "Hello, World!");
+    }
+
+    #[test]
+    fn what_follows_a_body_stands_one_empty_line_below() {
+        let (printer, _, _) = captured();
+        for (body, gap) in [("Hello", "\n\n"), ("Hello\n", "\n"), ("", "")] {
+            let mut sink = Sink::open(None, &printer).unwrap();
+            sink.write(body.as_bytes()).unwrap();
+            assert_eq!(sink.gap_below(), gap, "{body:?}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ async fn run(double: &Double, args: &[&str]) -> (Result<ExitCode, Error>, String
     let (printer, out, _) = captured();
     let cli = Cli::try_parse_from(["msctl", "delete"].iter().chain(args)).unwrap();
     let Command::Delete(args) = cli.command else { panic!("another verb") };
-    (delete(&double.cluster(), args, &printer).await, out.text())
+    (Box::pin(delete(&double.cluster(), args, &printer)).await, out.text())
 }
 
 fn labels(manager: &str) -> Value {

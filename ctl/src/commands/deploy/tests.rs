@@ -22,9 +22,9 @@ async fn deploy_in(cluster: &Cluster, args: &[&str]) -> (Result<ExitCode, Error>
     let wanted = Wanted::all(&args.services, &args.values).unwrap();
     let conflicts = if args.force_conflicts { Conflicts::Force } else { Conflicts::Refuse };
     let outcome = if args.dry_run == Some(DryRun::Server) {
-        dry_run::server(cluster, &wanted, conflicts, args.output.format, &printer).await
+        Box::pin(dry_run::server(cluster, &wanted, conflicts, args.output.format, &printer)).await
     } else {
-        Deploy { cluster, printer: &printer, args: &args, conflicts }.run(&wanted).await
+        Box::pin(Deploy { cluster, printer: &printer, args: &args, conflicts }.run(&wanted)).await
     };
     (outcome, out.text(), err.text())
 }

@@ -20,7 +20,7 @@ fn labels(service: &str) -> Value {
 }
 
 /// A service with one pod whose container has this state.
-fn put(double: &Double, namespace: &str, service: &str, ready: i32, state: Value) {
+fn put(double: &Double, namespace: &str, service: &str, ready: i32, state: &Value) {
     let base = format!("/apis/apps/v1/namespaces/{namespace}");
     let annotations = json!({ "deployment.kubernetes.io/revision": "1" });
     double.put(
@@ -59,9 +59,9 @@ fn crashing() -> Value {
 
 fn shop() -> Double {
     let double = Double::new();
-    put(&double, "shop", "service-a", 1, running());
-    put(&double, "shop", "service-b", 0, crashing());
-    put(&double, "default", "other", 1, running());
+    put(&double, "shop", "service-a", 1, &running());
+    put(&double, "shop", "service-b", 0, &crashing());
+    put(&double, "default", "other", 1, &running());
     double
 }
 

@@ -36,6 +36,8 @@ async fn connections_beyond_the_cap_are_503_while_the_admin_port_answers() {
     assert_eq!(refused.header("content-type"), Some("application/problem+json"));
     assert!(refused.body.contains("connections"), "{}", refused.body);
     assert_eq!(ask(server.admin, &crate::support::get("/readyz")).await.status(), 200);
+    let metrics = ask(server.admin, &crate::support::get("/metrics")).await.body;
+    assert!(metrics.contains("\nhttp_server_refused_connections_total 1\n"), "{metrics}");
 
     kept.pop();
     let freed = async {

@@ -59,6 +59,8 @@ async fn without_a_relay_one_is_made_and_used_before_it_counts_as_running() {
     });
     let tunnel = open(&double, double.options()).await.unwrap();
     assert_eq!(tunnel.pod().await.as_deref(), Some("relay-1"));
+    soon(tunnel.dial("127.0.0.1", echo().await.port())).await.unwrap();
+    assert!(double.state.lock().unwrap().job.is_some(), "a relay that works was removed");
     assert_eq!(count(&double, "POST jobs"), 1);
     assert_eq!(count(&double, "PATCH networkpolicies/msctl-relay-"), 1);
     assert_eq!(count(&double, "DELETE"), 0);
