@@ -1,14 +1,10 @@
 //! Ctrl-C and SIGTERM: the work is dropped, what it holds is given back, the exit code is 130.
 
 use std::future::Future;
-use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::error::{Error, ExitCode};
-
-/// Longer than a request to a healthy API server takes, shorter than a person's patience.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// Listens from the moment it is made; the default (the process dies at once) is off from then on.
 #[derive(Debug)]
@@ -34,23 +30,6 @@ impl Interrupt {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
-        }
-    }
-
-    /// As `or`, but `work` is given a moment to end what it is in the middle of: a request whose outcome must be known.
-    pub(crate) async fn or_soon<T>(
-        &mut self,
-        what: &str,
-        work: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        let mut work = std::pin::pin!(work);
-        tokio::select! {
-            biased;
-            () = self.signalled() => {
-                let _ = tokio::time::timeout(GRACE, &mut work).await;
-                Err(Error::new(ExitCode::Interrupted, format!("interrupted: {what}")))
-            }
-            result = &mut work => result,
         }
     }
 

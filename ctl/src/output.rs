@@ -139,7 +139,7 @@ impl Printer {
                 text.push_str(&self.paint_err(style, &format!("{word}:")));
                 text.push(' ');
             }
-            text.push_str(&line);
+            text.push_str(&printable(&line));
         }
         self.note(&text);
     }
@@ -149,7 +149,7 @@ impl Printer {
     pub(crate) fn live(&self, lines: Vec<String>) {
         let mut guard = lock(&self.stderr);
         let (stderr, live) = &mut *guard;
-        let text = live.update(lines);
+        let text = live.update(lines.iter().map(|line| printable(line)).collect());
         let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
     }
 
@@ -170,6 +170,11 @@ impl Printer {
     pub(crate) fn paint_err(&self, paint: Paint, text: &str) -> String {
         paint.apply(text, self.colour.stderr)
     }
+}
+
+/// What a pod or a registry says may hold control characters, which a terminal would obey.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// A panic while printing leaves nothing half-changed that matters.
@@ -250,6 +255,14 @@ pub(crate) mod tests {
         printer.clear_live();
         assert_eq!(err.text(), "a: pulling\nb: starting\nb: ready\n");
         assert_eq!(out.text(), "");
+    }
+
+    #[test]
+    fn what_a_pod_says_does_not_command_the_terminal() {
+        let (printer, _, err) = captured();
+        printer.live(vec!["pod: \u{1b}[2Jgone".into()]);
+        printer.error(&Error::new(ExitCode::Failed, "x").quote("log", vec!["\u{1b}]0;title\u{7}".into()]));
+        assert!(!err.text().contains(['\u{1b}', '\u{7}']), "{:?}", err.text());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Measures the way to a service on a real cluster: `dial NAMESPACE HOST PORT [COUNT]`.
 //!
 //! Prints what each step of the first call took, then, with a COUNT, calls over new and over kept connections.
+//! `RELAY_IMAGE`, `RELAY_IDLE` (seconds) and `AS_USER` change what their names say.
 
 use std::error::Error;
 use std::io::Write;
@@ -27,10 +28,18 @@ async fn run() -> Result<(), Failure> {
     };
     let port: u16 = port.parse()?;
     let began = Instant::now();
-    let cluster = reach::connect(&KubeOptions { namespace: Some(namespace.clone()), ..KubeOptions::default() }).await?;
+    let kube = KubeOptions {
+        namespace: Some(namespace.clone()),
+        as_user: std::env::var("AS_USER").ok(),
+        ..KubeOptions::default()
+    };
+    let cluster = reach::connect(&kube).await?;
     say(&format!("client built     {:?}", began.elapsed()));
     let image = std::env::var("RELAY_IMAGE").unwrap_or_else(|_| "ghcr.io/msctl/msctl:0.1.0".to_owned());
     let mut options = TunnelOptions::new(namespace, image);
+    if let Ok(seconds) = std::env::var("RELAY_IDLE") {
+        options.idle_timeout = std::time::Duration::from_secs(seconds.parse()?);
+    }
     options.progress = Some(Arc::new(move |progress| say(&format!("  {:?} {progress}", began.elapsed()))));
     let opened = Instant::now();
     let tunnel = match Tunnel::open(&cluster, options).await {

@@ -49,8 +49,12 @@ pub(crate) struct Applied {
     pub(crate) object: DynamicObject,
 }
 
-/// Reads those of the wanted objects that exist.
-pub(crate) async fn read(cluster: &Cluster, wanted: &[(Reference, Value)]) -> Result<Live, Error> {
+/// Reads those of the wanted objects that exist. One that is being deleted is waited for, and `waiting` is told.
+pub(crate) async fn read(
+    cluster: &Cluster,
+    wanted: &[(Reference, Value)],
+    waiting: impl Fn(String),
+) -> Result<Live, Error> {
     let found: Vec<(Reference, Option<DynamicObject>)> = stream::iter(wanted)
         .map(|(reference, _)| async move {
             let api = reference.api(&cluster.client, &cluster.namespace);
@@ -66,7 +70,10 @@ pub(crate) async fn read(cluster: &Cluster, wanted: &[(Reference, Value)]) -> Re
     for (reference, found) in found {
         match found {
             // On its way out: applying to it would change what is about to vanish.
-            Some(object) if object.metadata.deletion_timestamp.is_some() => gone(cluster, &reference, &object).await?,
+            Some(object) if object.metadata.deletion_timestamp.is_some() => {
+                waiting(format!("waiting until the old {reference} is gone"));
+                gone(cluster, &reference, &object).await?;
+            }
             Some(object) => drop(live.insert(reference, object)),
             None => {}
         }

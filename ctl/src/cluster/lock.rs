@@ -77,6 +77,40 @@ impl LockError {
     }
 }
 
+/// Who takes a Lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Holder(String);
+
+impl Holder {
+    /// This process, in words for the one who meets its Lease: `alice@laptop/4711/9f3a`; the last part tells two of
+    /// the same process id apart.
+    pub(crate) fn new(cluster: &Cluster) -> Self {
+        let user = std::env::var("USER").unwrap_or_else(|_| cluster.user.clone());
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
+            .or_else(|_| std::fs::read_to_string("/etc/hostname"))
+            .unwrap_or_else(|_| "localhost".to_owned());
+        let nonce = Timestamp::now().as_nanosecond() & 0xffff_ffff;
+        Self(format!("{user}@{}/{}/{nonce:x}", host.trim(), std::process::id()))
+    }
+}
+
+/// Gives a Lease back that may have been taken: the request was cut off before its answer. Nothing was made under it.
+pub(crate) async fn abandon(cluster: &Cluster, service: &str, holder: &Holder) -> Result<(), kube::Error> {
+    let (api, name) = (leases(cluster), lease_name(service));
+    let Some(lease) = api.get_opt(&name).await? else { return Ok(()) };
+    if holder_of(&lease) != Some(&holder.0) {
+        return Ok(());
+    }
+    let annotations = lease.metadata.annotations.clone().unwrap_or_default();
+    let fresh = lease.spec.as_ref().is_some_and(|spec| spec.lease_transitions == Some(0));
+    let inventory = if fresh { Inventory::default() } else { Inventory::read(&annotations) };
+    Lock::held(api, service, holder.0.clone(), &lease).release(&inventory).await
+}
+
+fn leases(cluster: &Cluster) -> Api<Lease> {
+    Api::namespaced(cluster.client.clone(), &cluster.namespace)
+}
+
 /// What an attempt to take the Lease came to.
 enum Attempt {
     Got(Box<Lease>, Inventory),
@@ -85,24 +119,25 @@ enum Attempt {
 }
 
 impl Lock {
-    /// Takes the Lease of `service`, and notes in it that the objects of `wanted` may exist from now on. Returns
-    /// what was there before. A dead holder is waited out (`waiting` is told who it is); a living one is an error.
+    /// Takes the Lease of `service` for `holder`, and notes in it that the objects of `wanted` may exist from now on.
+    /// Returns what was there before. A dead holder is waited out (`waiting` is told who it is); a living one is an
+    /// error.
     pub(crate) async fn acquire(
         cluster: &Cluster,
         service: &str,
+        holder: &Holder,
         wanted: &Inventory,
         waiting: impl Fn(String),
     ) -> Result<(Self, Inventory), LockError> {
-        let api: Api<Lease> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
-        let holder = identity(&cluster.user);
+        let api = leases(cluster);
         let failed = |cause| LockError::Api { service: service.to_owned(), cause };
         for _ in 0..ATTEMPTS {
-            match attempt(&api, service, &holder, wanted).await.map_err(failed)? {
-                Attempt::Got(lease, before) => return Ok((Self::held(api, service, holder, &lease), before)),
+            match attempt(&api, service, &holder.0, wanted).await.map_err(failed)? {
+                Attempt::Got(lease, before) => return Ok((Self::held(api, service, holder.0.clone(), &lease), before)),
                 Attempt::Busy(lease) => {
                     let spec = lease.spec.clone().unwrap_or_default();
                     let holder = shown(spec.holder_identity.as_deref().unwrap_or_default());
-                    waiting(format!("{service}: waiting for {holder}, who was changing it and may be gone"));
+                    waiting(format!("{service}: {holder} was changing it; waiting for a sign of life"));
                     if is_alive(&api, &lease).await {
                         let renewed = spec.renew_time.map(|time| time.0);
                         return Err(LockError::Held { service: service.to_owned(), holder, renewed });
@@ -316,17 +351,6 @@ async fn renew(
             Err(_) => {}
         }
     }
-}
-
-/// Who we are, in words for the one who meets our Lease: `alice@laptop/4711/9f3a…`; the last part tells two of the
-/// same process id apart.
-fn identity(user: &str) -> String {
-    let user = std::env::var("USER").unwrap_or_else(|_| user.to_owned());
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .or_else(|_| std::fs::read_to_string("/etc/hostname"))
-        .unwrap_or_else(|_| "localhost".to_owned());
-    let nonce = Timestamp::now().as_nanosecond() & 0xffff_ffff;
-    format!("{user}@{}/{}/{nonce:x}", host.trim(), std::process::id())
 }
 
 /// `alice@laptop/4711/9f3a` as a person reads it.

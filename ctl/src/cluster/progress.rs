@@ -79,7 +79,11 @@ pub(crate) fn of(service: &str, goal: Goal, seen: &Seen) -> Progress {
     let asked = if let Goal::Rollout { generation } = goal { generation } else { 0 };
     let current = counts.observed >= generation.max(asked);
     let causes = if done || !current { Vec::new() } else { diagnose::of_rollout(deployment, seen) };
-    let doing = if done { Vec::new() } else { doing(service, deployment, seen, &causes, current) };
+    let doing = match goal {
+        _ if done => Vec::new(),
+        Goal::Between { .. } if settled => vec!["waiting for its autoscaler".to_owned()],
+        _ => doing(service, deployment, seen, &causes, current),
+    };
     Progress { done, ready: counts.ready, wanted: counts.wanted, doing, causes }
 }
 

@@ -63,7 +63,7 @@ impl Wait<'_> {
                 Verdict::Wait { until } => until,
             };
             if now >= deadline {
-                return Err(self.timed_out(targets, &all, watch));
+                return Err(self.timed_out(targets, &all, watch).await);
             }
             if now >= started + WARNINGS_AFTER || !causes.is_empty() {
                 watch.watch_events();
@@ -88,25 +88,31 @@ impl Wait<'_> {
         let service = troubled(cause, targets, all);
         let mut error = Error::new(ExitCode::RolloutFailed, format!("cannot {}: {service} will not become ready", self.action))
             .why(format!("{}: {}", cause.subject, cause.text));
-        // What made the deadline pass says more than that it passed.
-        let others = all.iter().flat_map(|progress| &progress.causes).filter(|other| *other != cause);
-        let mut texts = vec![cause.text.clone()];
-        for other in others.take(8) {
-            if !texts.contains(&other.text) {
-                texts.push(other.text.clone());
+        // What made a deadline pass says more than that it passed; what other pods suffer from too says no more.
+        let mut told = vec![cause.kind];
+        for other in all.iter().flat_map(|progress| &progress.causes) {
+            if !told.contains(&other.kind) {
+                told.push(other.kind);
                 error = error.why(format!("{}: {}", other.subject, other.text));
             }
         }
-        error = error.place(session::place(self.cluster));
-        let logged = all.iter().flat_map(|progress| &progress.causes).find_map(|other| other.log.as_ref());
-        if let Some(source) = cause.log.as_ref().or(logged) {
-            let title = format!("last log lines of {}", source.pod);
-            error = error.quote(title, logs::last_lines(self.cluster, source).await);
-        }
+        error = self.illustrate(error.place(session::place(self.cluster)), Some(cause), all).await;
         error.next(cause.remedy(namespace)).next(format!("msctl status {service} -n {namespace}"))
     }
 
-    fn timed_out(&self, targets: &[Target], all: &[Progress], watch: &Watch) -> Error {
+    /// Adds the last log lines of the container that the cause is about, or of one that has any.
+    async fn illustrate(&self, error: Error, cause: Option<&Cause>, all: &[Progress]) -> Error {
+        let logged = all.iter().flat_map(|progress| &progress.causes).find_map(|other| other.log.as_ref());
+        match cause.and_then(|cause| cause.log.as_ref()).or(logged) {
+            Some(source) => {
+                let title = format!("last log lines of {}", source.pod);
+                error.quote(title, logs::last_lines(self.cluster, source).await)
+            }
+            None => error,
+        }
+    }
+
+    async fn timed_out(&self, targets: &[Target], all: &[Progress], watch: &Watch) -> Error {
         self.printer.clear_live();
         let namespace = &self.cluster.namespace;
         let mut error = Error::new(
@@ -120,8 +126,10 @@ impl Wait<'_> {
         if let Some(broken) = watch.broken() {
             error = error.why(format!("cannot watch {}: {}", broken.kind, broken.cause));
         }
+        error = self.illustrate(error.place(session::place(self.cluster)), None, all).await;
+        let cause = all.iter().find_map(|progress| progress.causes.first());
+        error = cause.map_or_else(|| error.clone(), |cause| error.clone().next(cause.remedy(namespace)));
         error
-            .place(session::place(self.cluster))
             .next(format!("msctl status -n {namespace}"))
             .next("a longer --timeout, when it only needs more time")
     }

@@ -47,7 +47,7 @@ async fn delete(cluster: &Cluster, args: DeleteArgs, printer: &Printer) -> Resul
     services.dedup();
     let action = format!("delete {}", services.join(", "));
     let mut interrupt = Interrupt::listen()?;
-    let mut held = Held::default();
+    let mut held = Held::new(cluster);
     let mut watch = args.wait.wanted().then(|| Watch::start(cluster, &services));
     let work = Box::pin(async {
         let mut removed = Vec::new();
@@ -62,8 +62,10 @@ async fn delete(cluster: &Cluster, args: DeleteArgs, printer: &Printer) -> Resul
             let timeout = args.wait.timeout;
             let wait = Wait { cluster, printer, action: action.clone(), timeout, since: started };
             wait.until_done(watch, &targets).await?;
-            let all = removed.iter().flat_map(|(_, removed)| removed);
-            let lingering = futures::future::try_join_all(all.map(|removed| remove::gone(cluster, removed)));
+            let lingering: Vec<&Removed> = removed.iter().flat_map(|(_, removed)| removed).collect();
+            let named = lingering.iter().filter(|removed| removed.lingering.is_some());
+            printer.live(named.map(|removed| format!("waiting until {} is gone", removed.reference)).collect());
+            let lingering = futures::future::try_join_all(lingering.iter().map(|removed| remove::gone(cluster, removed)));
             let timeout = args.wait.timeout.saturating_sub(started.elapsed());
             tokio::time::timeout(timeout, lingering).await.unwrap_or_else(|_| {
                 let what = format!("{action} is not done after {:?}", args.wait.timeout);
@@ -91,7 +93,7 @@ async fn remove_one(
     held: &mut Held,
     printer: &Printer,
 ) -> Result<Option<Vec<Removed>>, Error> {
-    let before = match held.take(cluster, service, &Inventory::default(), printer).await {
+    let before = match held.take(service, &Inventory::default(), printer).await {
         Ok(before) => before,
         Err(LockError::Api { cause: kube::Error::Api(status), .. }) if failure::missing_namespace(&status).is_some() => {
             return missing(cluster, service, args).await;

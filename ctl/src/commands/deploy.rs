@@ -65,7 +65,7 @@ impl Deploy<'_> {
     async fn run(&self, wanted: &[Wanted]) -> Result<ExitCode, Error> {
         let started = Instant::now();
         let mut interrupt = Interrupt::listen()?;
-        let mut held = Held::default();
+        let mut held = Held::new(self.cluster);
         let names: Vec<String> = wanted.iter().map(|wanted| wanted.service.clone()).collect();
         // Before anything is applied, so that no event is missed; its answers arrive while we apply.
         let mut watch = self.args.wait.wanted().then(|| Watch::start(self.cluster, &names));
@@ -89,7 +89,7 @@ impl Deploy<'_> {
     ) -> Result<Vec<ServiceReport>, Error> {
         let action = action(wanted);
         let taking = Box::pin(self.take_leases(wanted, held));
-        let befores = interrupt.or_soon(&action, self.in_time(&action, started, taking)).await?;
+        let befores = interrupt.or(&action, self.in_time(&action, started, taking)).await?;
         let mut deployed = Vec::new();
         for ((wanted, manifests), before) in wanted.iter().zip(befores.manifests).zip(befores.inventories) {
             let applying = Box::pin(self.apply(wanted, manifests, &before, held));
@@ -143,14 +143,14 @@ impl Deploy<'_> {
             let manifests = wanted.objects(&self.cluster.namespace)?;
             let inventory: Inventory = manifests.iter().map(|(reference, _)| reference.clone()).collect();
             let service = &wanted.service;
-            let before = match held.take(self.cluster, service, &inventory, self.printer).await {
+            let before = match held.take(service, &inventory, self.printer).await {
                 Err(error) if is_missing_namespace(&error) => {
                     if !self.args.create_namespace {
                         return Err(namespace::missing(self.cluster, &format!("deploy {service}"), true).await);
                     }
                     namespace::create(self.cluster).await?;
                     self.printer.note(&format!("namespace/{} created", self.cluster.namespace));
-                    held.take(self.cluster, service, &inventory, self.printer).await
+                    held.take(service, &inventory, self.printer).await
                 }
                 outcome => outcome,
             };
@@ -167,7 +167,9 @@ impl Deploy<'_> {
         before: &Inventory,
         held: &mut Held,
     ) -> Result<Deployed, Error> {
-        let live = apply::read(self.cluster, &manifests).await?;
+        let waiting = |line| self.printer.live(vec![line]);
+        let live = apply::read(self.cluster, &manifests, waiting).await?;
+        self.printer.clear_live();
         let plan = Plan::new(manifests, live, before, wanted.asked);
         let mode = Mode { conflicts: self.conflicts, effect: Effect::Persist };
         let finished = std::sync::Mutex::new(Vec::new());

@@ -107,8 +107,8 @@ fn start<C, E: std::error::Error>(
     exit
 }
 
-/// One thread: measured on two cores it costs less CPU a request and less memory than two, and replicas, not threads, are how a
-/// service grows here.
+/// One thread. Measured on two cores by `examples/cpu.rs`: 9.0 us of CPU a request against 10.3 with two workers, and 2 MB less
+/// memory; and replicas, not threads, are how a service grows here.
 fn tokio_runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }

@@ -1,7 +1,7 @@
 //! One call, whole process, beside `kubectl port-forward` and curl.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use e2e::Scenario;
 
@@ -37,16 +37,16 @@ fn port_forward_and_curl(scenario: &Scenario) {
         .stdout(Stdio::piped())
         .spawn()
         .expect("kubectl port-forward");
-    let port = forwarded_port(&mut forward);
+    let mut stdout = BufReader::new(forward.stdout.take().expect("piped"));
+    let port = forwarded_port(&mut stdout);
     must(Command::new("curl").args(["-sSf", &format!("http://127.0.0.1:{port}/")]));
     forward.kill().and_then(|()| forward.wait()).expect("end of port-forward");
 }
 
-/// From `Forwarding from 127.0.0.1:PORT -> 8000`.
-fn forwarded_port(forward: &mut Child) -> u16 {
-    let stdout = forward.stdout.take().expect("piped");
+/// From `Forwarding from 127.0.0.1:PORT -> 8000`. The pipe stays open: kubectl ends when nobody reads what it prints next.
+fn forwarded_port(stdout: &mut impl BufRead) -> u16 {
     let mut line = String::new();
-    BufReader::new(stdout).read_line(&mut line).expect("port-forward's first line");
+    stdout.read_line(&mut line).expect("port-forward's first line");
     let port = line.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok());
     port.unwrap_or_else(|| panic!("no port in {line:?}"))
 }

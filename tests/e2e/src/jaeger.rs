@@ -18,7 +18,7 @@ pub struct Span {
 
 /// The spans of `trace`, from the query API of the Jaeger in the scenario's namespace.
 pub fn spans(scenario: &Scenario, trace: &str) -> Result<Vec<Span>, String> {
-    let path = format!("/api/v1/namespaces/{}/services/jaeger:query/proxy/api/traces/{trace}", scenario.namespace);
+    let path = format!("/api/v1/namespaces/{}/services/jaeger:16686/proxy/api/traces/{trace}", scenario.namespace);
     let run = scenario.kubectl(&["get", "--raw", &path]);
     if run.code != Some(0) {
         return Err(run.stderr);

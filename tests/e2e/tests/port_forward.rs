@@ -1,9 +1,9 @@
 //! kubectl port-forward and curl: the services as a person tests them without msctl.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
-use e2e::{Run, Scenario};
+use e2e::{Run, Scenario, eventually};
 
 #[test]
 fn port_forward_and_curl_reach_both_services() {
@@ -14,7 +14,11 @@ fn port_forward_and_curl_reach_both_services() {
     a.curl("/", &[]).prints("Hello, World!200 text/plain");
     a.curl("/", &["-H", "content-type: application/json", "-d", r#"{"key":"value"}"#])
         .prints("Hello, World!200 text/plain");
-    a.curl("/service-b", &[]).prints("Hello, ServiceB!200 text/plain");
+    // kube-proxy programs a new Service up to a second after its pods are ready.
+    eventually("the hop from A to B", || match a.curl("/service-b", &[]).stdout.as_str() {
+        "Hello, ServiceB!200 text/plain" => Ok(()),
+        other => Err(other.to_owned()),
+    });
     let malformed = a.curl("/", &["-H", "content-type: application/json", "-d", "{"]);
     assert!(malformed.stdout.ends_with("400 application/problem+json"), "{malformed}");
 
@@ -26,6 +30,8 @@ fn port_forward_and_curl_reach_both_services() {
 struct Forward {
     child: Child,
     port: u16,
+    /// kubectl goes on printing, and ends when nobody reads.
+    _stdout: BufReader<ChildStdout>,
 }
 
 impl Forward {
@@ -35,11 +41,12 @@ impl Forward {
             .stdout(Stdio::piped())
             .spawn()
             .expect("kubectl port-forward");
+        let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("its first line");
+        stdout.read_line(&mut line).expect("its first line");
         let port = line.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok());
         let port = port.unwrap_or_else(|| panic!("no port in {line:?}"));
-        Self { child, port }
+        Self { child, port, _stdout: stdout }
     }
 
     fn curl(&self, path: &str, args: &[&str]) -> Run {

@@ -13,6 +13,22 @@ fn inventory(kinds: &[&str]) -> Inventory {
 
 fn silent(_: String) {}
 
+async fn acquire(
+    double: &Double,
+    wanted: &Inventory,
+    waiting: impl Fn(String),
+) -> Result<(Lock, Inventory), LockError> {
+    acquire_in(&double.cluster(), wanted, waiting).await
+}
+
+async fn acquire_in(
+    cluster: &Cluster,
+    wanted: &Inventory,
+    waiting: impl Fn(String),
+) -> Result<(Lock, Inventory), LockError> {
+    Lock::acquire(cluster, "service-a", &Holder::new(cluster), wanted, waiting).await
+}
+
 fn held_by(holder: &str, renewed: Timestamp) -> Value {
     json!({
         "metadata": { "annotations": { inventory::ANNOTATION: inventory(&["Service"]).write() } },
@@ -24,7 +40,7 @@ fn held_by(holder: &str, renewed: Timestamp) -> Value {
 async fn a_first_deploy_makes_the_lease_and_gives_it_back_with_the_inventory() {
     let double = Double::new();
     let wanted = inventory(&["Service"]);
-    let (lock, before) = Lock::acquire(&double.cluster(), "service-a", &wanted, silent).await.unwrap();
+    let (lock, before) = acquire(&double, &wanted, silent).await.unwrap();
     assert!(before.is_empty());
     let spec = double.get(LEASE).unwrap()["spec"].clone();
     assert!(spec["holderIdentity"].as_str().unwrap().contains(&std::process::id().to_string()), "{spec}");
@@ -37,7 +53,7 @@ async fn a_first_deploy_makes_the_lease_and_gives_it_back_with_the_inventory() {
 #[tokio::test]
 async fn nothing_is_left_behind_when_nothing_was_made() {
     let double = Double::new();
-    let (lock, _) = Lock::acquire(&double.cluster(), "service-a", &inventory(&["Service"]), silent).await.unwrap();
+    let (lock, _) = acquire(&double, &inventory(&["Service"]), silent).await.unwrap();
     lock.release(&Inventory::default()).await.unwrap();
     assert_eq!(double.get(LEASE), None);
 }
@@ -46,7 +62,7 @@ async fn nothing_is_left_behind_when_nothing_was_made() {
 async fn while_it_is_held_what_may_exist_is_noted_in_it() {
     let double = Double::new();
     double.put(LEASE, held_by("", Timestamp::now()));
-    let (lock, before) = Lock::acquire(&double.cluster(), "service-a", &inventory(&["Secret"]), silent).await.unwrap();
+    let (lock, before) = acquire(&double, &inventory(&["Secret"]), silent).await.unwrap();
     assert_eq!(before, inventory(&["Service"]));
     let noted = double.get(LEASE).unwrap()["metadata"]["annotations"][inventory::ANNOTATION].clone();
     assert_eq!(noted, inventory(&["Secret", "Service"]).write());
@@ -57,7 +73,7 @@ async fn while_it_is_held_what_may_exist_is_noted_in_it() {
 async fn a_holder_whose_time_is_over_is_no_obstacle() {
     let double = Double::new();
     double.put(LEASE, held_by("bob@host/1/2", Timestamp::now() - Duration::from_secs(16)));
-    let (lock, before) = Lock::acquire(&double.cluster(), "service-a", &Inventory::default(), silent).await.unwrap();
+    let (lock, before) = acquire(&double, &Inventory::default(), silent).await.unwrap();
     assert_eq!(before, inventory(&["Service"]));
     lock.release(&before).await.unwrap();
 }
@@ -68,7 +84,7 @@ async fn a_holder_that_dies_is_waited_out_and_no_longer() {
     double.put(LEASE, held_by("bob@host/1/2", Timestamp::now() - Duration::from_millis(14_800)));
     let told = Mutex::new(Vec::new());
     let waiting = |line: String| told.lock().unwrap().push(line);
-    Lock::acquire(&double.cluster(), "service-a", &Inventory::default(), waiting).await.unwrap();
+    acquire(&double, &Inventory::default(), waiting).await.unwrap();
     assert!(told.lock().unwrap()[0].contains("bob@host (process 1)"));
 }
 
@@ -83,7 +99,7 @@ async fn a_holder_that_lives_is_named_in_the_error() {
         let double = renewing.clone();
         tokio::spawn(async move { double.put(LEASE, held_by("bob@host/1/2", Timestamp::now())) ; });
     };
-    let error = Lock::acquire(&cluster, "service-a", &Inventory::default(), waiting).await.unwrap_err();
+    let error = acquire_in(&cluster, &Inventory::default(), waiting).await.unwrap_err();
     let text = error.explain(&cluster).to_string();
     assert!(text.contains("bob@host (process 1) is changing service-a right now"), "{text}");
 }
@@ -93,13 +109,13 @@ async fn losing_a_race_for_it_is_tried_again() {
     let double = Double::new();
     double.put(LEASE, held_by("", Timestamp::now()));
     double.fail(Method::PATCH, "/leases/", 2, 409, "the object has been modified");
-    assert!(Lock::acquire(&double.cluster(), "service-a", &Inventory::default(), silent).await.is_ok());
+    assert!(acquire(&double, &Inventory::default(), silent).await.is_ok());
 }
 
 #[tokio::test]
 async fn a_lease_that_was_taken_over_is_left_to_its_new_holder() {
     let double = Double::new();
-    let (lock, _) = Lock::acquire(&double.cluster(), "service-a", &Inventory::default(), silent).await.unwrap();
+    let (lock, _) = acquire(&double, &Inventory::default(), silent).await.unwrap();
     double.put(LEASE, held_by("bob@host/1/2", Timestamp::now()));
     lock.release(&Inventory::default()).await.unwrap();
     assert_eq!(double.get(LEASE).unwrap()["spec"]["holderIdentity"], "bob@host/1/2");
@@ -108,7 +124,7 @@ async fn a_lease_that_was_taken_over_is_left_to_its_new_holder() {
 #[tokio::test(start_paused = true)]
 async fn the_holder_renews_it_and_notices_when_it_is_lost() {
     let double = Double::new();
-    let (lock, _) = Lock::acquire(&double.cluster(), "service-a", &Inventory::default(), silent).await.unwrap();
+    let (lock, _) = acquire(&double, &Inventory::default(), silent).await.unwrap();
     let taken = double.get(LEASE).unwrap()["spec"]["renewTime"].clone();
     tokio::time::sleep(RENEWAL + Duration::from_millis(1)).await;
     assert_ne!(double.get(LEASE).unwrap()["spec"]["renewTime"], taken);
@@ -122,6 +138,19 @@ async fn a_namespace_that_is_missing_stays_an_error() {
     let double = Double::new();
     let mut cluster = double.cluster();
     cluster.namespace = "nowhere".to_owned();
-    let error = Lock::acquire(&cluster, "service-a", &Inventory::default(), silent).await.unwrap_err();
+    let error = acquire_in(&cluster, &Inventory::default(), silent).await.unwrap_err();
     assert!(error.explain(&cluster).to_string().contains("namespace nowhere does not exist"));
+}
+
+#[tokio::test]
+async fn a_lease_whose_taking_was_cut_off_is_given_back() {
+    let double = Double::new();
+    let cluster = double.cluster();
+    let (ours, others) = (Holder::new(&cluster), Holder("bob@host/1/2".to_owned()));
+    let (lock, _) = Lock::acquire(&cluster, "service-a", &ours, &inventory(&["Service"]), silent).await.unwrap();
+    drop(lock);
+    abandon(&cluster, "service-a", &others).await.unwrap();
+    assert!(double.get(LEASE).is_some(), "it is not theirs to give back");
+    abandon(&cluster, "service-a", &ours).await.unwrap();
+    assert_eq!(double.get(LEASE), None, "it was new, and nothing was made under it");
 }

@@ -13,7 +13,7 @@ use crate::trace::{Gap, QueryApi, QueryError, Screen, SpanId, TraceId, Tree, gap
 /// Between two questions to Jaeger.
 const PAUSE: Duration = Duration::from_millis(25);
 /// A wait that takes longer than this is spoken of.
-const SILENCE: Duration = Duration::from_millis(400);
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// The trace of one call, as msctl knows it.
 #[derive(Debug, Clone, Copy)]

@@ -62,7 +62,7 @@ pub(super) async fn server(
     for wanted in wanted {
         let manifests = wanted.objects(&cluster.namespace)?;
         let before = inventory(cluster, &wanted.service).await?;
-        let live = apply::read(cluster, &manifests).await?;
+        let live = apply::read(cluster, &manifests, |line| printer.live(vec![line])).await?;
         let plan = Plan::new(manifests, live, &before, wanted.asked);
         let mode = Mode { conflicts, effect: Effect::DryRun };
         let applied = apply::apply(cluster, &plan, mode, |_| {}).await?;
