@@ -131,8 +131,7 @@ mod tests {
         for verb in Cli::command().get_subcommands_mut() {
             let name = verb.get_name().to_owned();
             let help = verb.render_long_help().to_string();
-            let examples: Vec<&str> =
-                help.lines().map(str::trim).filter(|line| line.starts_with("msctl ")).collect();
+            let examples: Vec<&str> = help.lines().map(str::trim).filter(|line| line.starts_with("msctl ")).collect();
             assert!(!examples.is_empty(), "`msctl {name} --help` has no example");
             for example in examples {
                 let words = words(example);

@@ -132,8 +132,7 @@ impl Error {
 
     /// The lines under `what`, each with the word it starts with.
     pub(crate) fn rest(&self) -> Vec<(&'static str, String)> {
-        let mut lines: Vec<(&'static str, String)> =
-            self.0.why.iter().map(|why| ("why", why.clone())).collect();
+        let mut lines: Vec<(&'static str, String)> = self.0.why.iter().map(|why| ("why", why.clone())).collect();
         lines.extend(self.0.place.iter().map(|place| ("where", place.clone())));
         for quote in &self.0.quotes {
             lines.push(("", format!("{}:", quote.title)));

@@ -16,9 +16,8 @@ pub(crate) struct Interrupt {
 impl Interrupt {
     /// Must be called inside the runtime.
     pub(crate) fn listen() -> Result<Self, Error> {
-        let failed = |cause: std::io::Error| {
-            Error::new(ExitCode::Failed, "cannot listen for Ctrl-C").why(cause.to_string())
-        };
+        let failed =
+            |cause: std::io::Error| Error::new(ExitCode::Failed, "cannot listen for Ctrl-C").why(cause.to_string());
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
             terminate: signal(SignalKind::terminate()).map_err(failed)?,
@@ -34,11 +33,7 @@ impl Interrupt {
     }
 
     /// `work`, unless a signal comes first: `work` is then dropped, and the error says `what` was interrupted.
-    pub(crate) async fn or<T>(
-        &mut self,
-        what: &str,
-        work: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
+    pub(crate) async fn or<T>(&mut self, what: &str, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         tokio::select! {
             biased;
             () = self.signalled() => {

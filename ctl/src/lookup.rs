@@ -1,5 +1,7 @@
 //! What the cluster's objects say about a service: its port, and where it sends its spans.
 
+use std::fmt;
+
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 use kube::Api;
@@ -21,72 +23,84 @@ pub(crate) fn known_port(service: &str) -> Option<u16> {
     }
 }
 
-/// What the API server says of a Service's traffic port.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Port {
-    Number(u16),
-    /// These are there, and none is the one.
-    Ambiguous(Vec<String>),
-    NoService,
+/// The ports of a Service.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Ports(Vec<ServicePort>);
+
+impl Ports {
+    fn of(service: Service) -> Self {
+        Self(service.spec.and_then(|spec| spec.ports).unwrap_or_default())
+    }
+
+    /// The only port, or the one named `http`.
+    pub(crate) fn traffic(&self) -> Option<u16> {
+        let chosen = match &self.0[..] {
+            [only] => Some(only),
+            ports => ports.iter().find(|port| port.name.as_deref() == Some("http")),
+        };
+        chosen.and_then(|port| u16::try_from(port.port).ok())
+    }
+
+    pub(crate) fn have(&self, number: u16) -> bool {
+        self.0.iter().any(|port| port.port == i32::from(number))
+    }
+
+    /// The one to suggest.
+    fn first(&self) -> Option<i32> {
+        self.0.first().map(|port| port.port)
+    }
 }
 
-/// The traffic port of a Service, by one request.
-pub(crate) async fn port(cluster: &Cluster, name: &str, namespace: &str) -> Result<Port, kube::Error> {
+/// `port 8000 (http)`, `ports 9090 (grpc), 80`.
+impl fmt::Display for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let describe = |port: &ServicePort| match &port.name {
+            Some(name) => format!("{} ({name})", port.port),
+            None => port.port.to_string(),
+        };
+        match &self.0[..] {
+            [] => f.write_str("no ports"),
+            [only] => write!(f, "port {}", describe(only)),
+            ports => write!(f, "ports {}", ports.iter().map(describe).collect::<Vec<_>>().join(", ")),
+        }
+    }
+}
+
+/// The ports of a Service, by one request; `None` when it does not exist.
+pub(crate) async fn ports(cluster: &Cluster, name: &str, namespace: &str) -> Result<Option<Ports>, kube::Error> {
     let services: Api<Service> = Api::namespaced(cluster.client.clone(), namespace);
-    Ok(match services.get_opt(name).await? {
-        Some(service) => choose(&service).map_or_else(Port::Ambiguous, Port::Number),
-        None => Port::NoService,
-    })
+    Ok(services.get_opt(name).await?.map(Ports::of))
 }
 
-/// The same for a call that can't do without; a Service that does not exist is an error with the
-/// name that was probably meant.
+/// The traffic port, for a call that can't do without; a Service that does not exist is an error with the name that
+/// was probably meant.
 pub(crate) async fn service_port(cluster: &Cluster, name: &str, namespace: &str) -> Result<u16, Error> {
     let action = format!("read Service {name} in namespace {namespace}");
-    match port(cluster, name, namespace).await {
-        Ok(Port::Number(port)) => Ok(port),
-        Ok(Port::Ambiguous(ports)) => Err(ambiguous(name, namespace, &ports)),
-        Ok(Port::NoService) => Err(unknown(cluster, name, namespace).await),
+    match ports(cluster, name, namespace).await {
+        Ok(Some(ports)) => ports.traffic().ok_or_else(|| ambiguous(name, namespace, &ports)),
+        Ok(None) => Err(unknown(cluster, name, namespace).await),
         Err(cause) => Err(failure::explain(cluster, &action, cause)),
     }
 }
 
-/// The only port, or the one named `http`; else all that there are.
-fn choose(service: &Service) -> Result<u16, Vec<String>> {
-    let none = Vec::new();
-    let ports: &Vec<ServicePort> = service.spec.as_ref().and_then(|spec| spec.ports.as_ref()).unwrap_or(&none);
-    let named = || ports.iter().find(|port| port.name.as_deref() == Some("http"));
-    let chosen = match &ports[..] {
-        [only] => Some(only),
-        _ => named(),
-    };
-    chosen.and_then(|port| u16::try_from(port.port).ok()).ok_or_else(|| ports.iter().map(describe).collect())
-}
-
-/// `8080 (metrics)`.
-fn describe(port: &ServicePort) -> String {
-    match &port.name {
-        Some(name) => format!("{} ({name})", port.port),
-        None => port.port.to_string(),
-    }
-}
-
-fn ambiguous(name: &str, namespace: &str, ports: &[String]) -> Error {
+fn ambiguous(name: &str, namespace: &str, ports: &Ports) -> Error {
+    let why = format!("Service {name} in namespace {namespace} has {ports}");
     let error = Error::usage(format!("cannot call {name}: which port?"));
-    match ports {
-        [] => error
-            .why(format!("Service {name} in namespace {namespace} has no ports"))
-            .next(format!("msctl call {name}:PORT")),
-        [first, ..] => {
-            let port = first.split(' ').next().unwrap_or_default();
-            error
-                .why(format!(
-                    "Service {name} in namespace {namespace} has {}, and none is named http",
-                    ports.join(", ")
-                ))
-                .next(format!("msctl call {name}:{port}"))
-        }
+    match ports.first() {
+        None => error.why(why).next(format!("msctl call {name}:PORT")),
+        Some(first) => error.why(format!("{why}, and none is named http")).next(format!("msctl call {name}:{first}")),
     }
+}
+
+/// The error for a port that the Service does not have. Such a connection is not refused: it is lost on the way.
+pub(crate) fn wrong_port(name: &str, namespace: &str, asked: u16, ports: &Ports) -> Error {
+    let error = Error::new(ExitCode::Failed, format!("cannot call {name}: its Service has no port {asked}"))
+        .why(format!("Service {name} in namespace {namespace} has {ports}"));
+    let error = match ports.traffic() {
+        Some(port) => error.next(format!("msctl call {name}:{port}")),
+        None => error.next(format!("msctl call {name}:PORT")),
+    };
+    error.next(format!("kubectl port-forward deployment/{name} {asked} -n {namespace}, for a port of the pods alone"))
 }
 
 /// The error for a Service that does not exist. Asks which there are, to name the one that was
@@ -95,7 +109,7 @@ pub(crate) async fn unknown(cluster: &Cluster, name: &str, namespace: &str) -> E
     let services: Api<Service> = Api::namespaced(cluster.client.clone(), namespace);
     let listed = services.list_metadata(&ListParams::default().limit(500)).await;
     let names: Option<Vec<String>> =
-        listed.ok().map(|list| list.items.into_iter().filter_map(|item| item.metadata.name).collect());
+        listed.ok().map(|list| callable(list.items.into_iter().filter_map(|item| item.metadata.name).collect()));
     let error = Error::new(ExitCode::Failed, format!("cannot call {name}: there is no such service"))
         .place(format!("namespace {namespace}, context {}", cluster.context));
     let Some(names) = names else {
@@ -107,6 +121,13 @@ pub(crate) async fn unknown(cluster: &Cluster, name: &str, namespace: &str) -> E
         None if names.is_empty() => error.next("msctl status -A, to see where your services are"),
         None => error.next(format!("msctl call NAME with one of these, or msctl deploy {name}")),
     }
+}
+
+/// Without the headless twins: they are for those who balance themselves.
+fn callable(names: Vec<String>) -> Vec<String> {
+    let twin =
+        |name: &String| name.strip_suffix("-headless").is_some_and(|base| names.iter().any(|other| other == base));
+    names.iter().filter(|name| !twin(name)).cloned().collect()
 }
 
 /// `service a, b and 3 more`.
@@ -142,35 +163,49 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn service(ports: &serde_json::Value) -> Service {
-        serde_json::from_value(json!({"spec": {"ports": ports}})).unwrap()
+    fn ports(ports: &serde_json::Value) -> Ports {
+        Ports::of(serde_json::from_value(json!({"spec": {"ports": ports}})).unwrap())
     }
 
     #[test]
     fn the_only_port_is_taken_whatever_its_name() {
-        assert_eq!(choose(&service(&json!([{"name": "web", "port": 8080}]))), Ok(8080));
+        assert_eq!(ports(&json!([{"name": "web", "port": 8080}])).traffic(), Some(8080));
     }
 
     #[test]
     fn of_several_ports_the_one_named_http_is_taken() {
-        let ports = json!([{"name": "grpc", "port": 9090}, {"name": "http", "port": 80}]);
-        assert_eq!(choose(&service(&ports)), Ok(80));
+        let ports = ports(&json!([{"name": "grpc", "port": 9090}, {"name": "http", "port": 80}]));
+        assert_eq!(ports.traffic(), Some(80));
+        assert!(ports.have(9090) && !ports.have(8000));
     }
 
     #[test]
     fn several_ports_without_http_are_listed_in_the_error() {
-        let ports =
-            choose(&service(&json!([{"name": "grpc", "port": 9090}, {"name": "web", "port": 80}]))).unwrap_err();
+        let ports = ports(&json!([{"name": "grpc", "port": 9090}, {"port": 80}]));
+        assert_eq!(ports.traffic(), None);
         let error = ambiguous("orders", "shop", &ports);
         assert_eq!(error.code(), ExitCode::Usage);
         let text = error.to_string();
-        assert!(text.contains("9090 (grpc), 80 (web)") && text.contains("msctl call orders:9090"), "{text}");
+        assert!(text.contains("ports 9090 (grpc), 80, and none") && text.contains("msctl call orders:9090"), "{text}");
     }
 
     #[test]
     fn a_service_without_ports_asks_for_one() {
-        let text = ambiguous("orders", "shop", &choose(&Service::default()).unwrap_err()).to_string();
+        let text = ambiguous("orders", "shop", &Ports::default()).to_string();
         assert!(text.contains("has no ports"), "{text}");
+    }
+
+    #[test]
+    fn a_port_that_is_not_there_is_answered_with_those_that_are() {
+        let text = wrong_port("a", "shop", 9000, &ports(&json!([{"name": "http", "port": 8000}]))).to_string();
+        assert!(text.contains("has port 8000 (http)") && text.contains("next: msctl call a:8000"), "{text}");
+        assert!(text.contains("kubectl port-forward deployment/a 9000 -n shop"), "{text}");
+    }
+
+    #[test]
+    fn headless_twins_are_not_offered() {
+        let names = ["a", "a-headless", "b-headless"].map(str::to_owned).to_vec();
+        assert_eq!(callable(names), ["a", "b-headless"]);
     }
 
     #[test]

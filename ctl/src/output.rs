@@ -149,7 +149,7 @@ impl Printer {
     pub(crate) fn live(&self, lines: Vec<String>) {
         let mut guard = lock(&self.stderr);
         let (stderr, live) = &mut *guard;
-        let text = live.update(lines.iter().map(|line| printable(line)).collect());
+        let text = live.update(lines.into_iter().map(|line| printable(&line)).collect());
         let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
     }
 
@@ -268,8 +268,7 @@ pub(crate) mod tests {
     #[test]
     fn on_a_terminal_live_lines_are_rewritten_and_then_taken_away() {
         let err = Sink::default();
-        let printer =
-            Printer::new(Box::new(Sink::default()), Box::new(err.clone()), Colour::default(), true);
+        let printer = Printer::new(Box::new(Sink::default()), Box::new(err.clone()), Colour::default(), true);
         printer.live(vec!["a".into(), "b".into()]);
         printer.note("stays");
         printer.clear_live();

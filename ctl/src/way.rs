@@ -1,17 +1,21 @@
 //! Opening the way from here to services: the relay's tunnel, or none at all inside a cluster. What it waits for is
 //! said while it waits, and what it was making is taken back when it is given up.
 
+use std::cell::RefCell;
 use std::future::Future;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reach::{Cluster, Connector, Progress, Tunnel, TunnelError, TunnelOptions, Way};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::call::{Via, WayArgs};
 use crate::cluster::{failure, session};
 use crate::error::{Error, ExitCode};
+use crate::interrupt::Interrupt;
 use crate::output::Printer;
 
 /// The relay is msctl itself, in the image of the same version.
@@ -20,6 +24,8 @@ const RELAY_IMAGE: &str = concat!("ghcr.io/msctl/msctl:", env!("CARGO_PKG_VERSIO
 const DIAL_AT_MOST: Duration = Duration::from_secs(10);
 /// Messages on their way to the printer; more than a relay has to say before it is there.
 const MESSAGES: usize = 32;
+/// A wait that takes longer than this is spoken of.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// Which way `--via` asks for, or the one that fits where we run.
 pub(crate) fn chosen(args: &WayArgs) -> Way {
@@ -51,8 +57,23 @@ impl From<&Progress> for Said {
     }
 }
 
+/// What a command is at: for those who wait, and for the error when they have waited too long.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stage(Rc<RefCell<String>>);
+
+impl Stage {
+    pub(crate) fn is(&self, text: impl Into<String>) {
+        *self.0.borrow_mut() = text.into();
+    }
+
+    fn text(&self) -> String {
+        self.0.borrow().clone()
+    }
+}
+
 /// Prints what the way has to say, while something goes on over it.
 pub(crate) struct Voice<'a> {
+    stage: Stage,
     messages: mpsc::Receiver<Said>,
     printer: &'a Printer,
     verbose: bool,
@@ -75,17 +96,18 @@ pub(crate) async fn open<'a>(
     cluster: Option<&Cluster>,
     namespace: &str,
     args: &WayArgs,
-    cancel: &CancellationToken,
+    patience: &Patience,
     printer: &'a Printer,
 ) -> Result<(Connector, Voice<'a>), Error> {
     let (speak, messages) = mpsc::channel(MESSAGES);
-    let mut voice = Voice { messages, printer, verbose: args.verbose };
+    patience.stage.is(format!("opening a way into namespace {namespace}"));
+    let mut voice = Voice { stage: patience.stage.clone(), messages, printer, verbose: args.verbose };
     let (Way::Relay, Some(cluster)) = (way, cluster) else { return Ok((direct(), voice)) };
     let image = args.relay_image.clone().unwrap_or_else(|| RELAY_IMAGE.to_owned());
     let options = TunnelOptions {
         // A message that finds no place is an old one's repetition.
         progress: Some(Arc::new(move |progress| drop(speak.try_send(Said::from(progress))))),
-        cancel: cancel.clone(),
+        cancel: patience.cancel.clone(),
         ..TunnelOptions::new(namespace, image)
     };
     // Large, and once a process.
@@ -95,14 +117,25 @@ pub(crate) async fn open<'a>(
 }
 
 impl Voice<'_> {
-    /// `work`, and what is said meanwhile.
+    /// What is gone about from now on.
+    pub(crate) fn stage(&self, text: impl Into<String>) {
+        self.stage.is(text);
+    }
+
+    /// `work`, and what is said meanwhile: by the way, or after a second by us.
     pub(crate) async fn over<T>(&mut self, work: impl Future<Output = T>) -> T {
         tokio::pin!(work);
+        let silence = sleep(SILENCE);
+        tokio::pin!(silence);
         let outcome = loop {
             tokio::select! {
                 biased;
                 outcome = &mut work => break outcome,
-                Some(said) = self.messages.recv() => self.print(said),
+                Some(said) = self.messages.recv() => {
+                    self.print(said);
+                    silence.as_mut().reset(Instant::now() + SILENCE);
+                }
+                () = &mut silence, if !silence.is_elapsed() => self.printer.live(vec![self.stage.text()]),
             }
         };
         while let Ok(said) = self.messages.try_recv() {
@@ -136,24 +169,40 @@ fn refused(cluster: &Cluster, namespace: &str, cause: &TunnelError) -> Error {
     }
 }
 
-/// `work` until it is done, `timeout` passes or a signal comes. Given up, it is told by `cancel` and has a moment to
-/// take back what it was making.
+/// How long something may take, and how it hears that it was too long.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    /// "calling service-a".
+    pub(crate) what: String,
+    pub(crate) timeout: Duration,
+    pub(crate) stage: Stage,
+    pub(crate) cancel: CancellationToken,
+}
+
+impl Patience {
+    pub(crate) fn new(what: impl Into<String>, timeout: Duration) -> Self {
+        Self { what: what.into(), timeout, stage: Stage::default(), cancel: CancellationToken::new() }
+    }
+}
+
+/// `work` until it is done, its time is over or a signal comes. Given up, it is told so and has a moment to take back
+/// what it was making.
 pub(crate) async fn bounded<T>(
-    what: &str,
-    timeout: Duration,
-    interrupt: &mut crate::interrupt::Interrupt,
-    cancel: &CancellationToken,
+    patience: &Patience,
+    interrupt: &mut Interrupt,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
     /// One request to the API server, on a slow day.
     const MOMENT: Duration = Duration::from_secs(3);
+    let Patience { what, timeout, stage, cancel } = patience;
     tokio::pin!(work);
     let given_up = tokio::select! {
         biased;
         () = interrupt.signalled() => Error::new(ExitCode::Interrupted, format!("interrupted: {what}")),
         outcome = &mut work => return outcome,
-        () = tokio::time::sleep(timeout) => {
+        () = sleep(*timeout) => {
             Error::new(ExitCode::TimedOut, format!("{what}: not done within {timeout:?}"))
+                .why(format!("it was {}", stage.text()))
                 .next("a longer --timeout, or `msctl status` for what keeps it")
         }
     };
@@ -169,7 +218,6 @@ pub(crate) async fn bounded<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interrupt::Interrupt;
 
     async fn never(cancel: CancellationToken) -> Result<(), Error> {
         cancel.cancelled().await;
@@ -178,21 +226,34 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn work_that_takes_too_long_is_told_and_its_end_awaited() {
-        let cancel = CancellationToken::new();
+        let patience = Patience::new("calling a", Duration::from_secs(5));
+        patience.stage.is("waiting for a");
         let mut interrupt = Interrupt::listen().unwrap();
-        let work = never(cancel.clone());
-        let error = bounded("calling a", Duration::from_secs(5), &mut interrupt, &cancel, work).await.unwrap_err();
+        let error = bounded(&patience, &mut interrupt, never(patience.cancel.clone())).await.unwrap_err();
         assert_eq!(error.code(), ExitCode::TimedOut);
-        assert!(cancel.is_cancelled());
-        assert!(error.to_string().contains("calling a: not done within 5s"), "{error}");
+        assert!(patience.cancel.is_cancelled());
+        let text = error.to_string();
+        assert!(text.contains("calling a: not done within 5s") && text.contains("it was waiting for a"), "{text}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn work_that_does_not_listen_is_left_after_a_moment() {
-        let cancel = CancellationToken::new();
+        let patience = Patience::new("calling a", Duration::from_secs(1));
         let mut interrupt = Interrupt::listen().unwrap();
         let deaf = std::future::pending::<Result<(), Error>>();
-        let error = bounded("x", Duration::from_secs(1), &mut interrupt, &cancel, deaf).await.unwrap_err();
+        let error = bounded(&patience, &mut interrupt, deaf).await.unwrap_err();
         assert_eq!(error.code(), ExitCode::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_wait_says_what_it_waits_for_and_a_short_one_nothing() {
+        let (printer, _, err) = crate::output::tests::captured();
+        let (_speak, messages) = mpsc::channel(MESSAGES);
+        let mut voice = Voice { stage: Stage::default(), messages, printer: &printer, verbose: false };
+        voice.stage.is("waiting for a");
+        voice.over(sleep(SILENCE / 2)).await;
+        assert_eq!(err.text(), "");
+        voice.over(sleep(SILENCE * 5)).await;
+        assert_eq!(err.text(), "waiting for a\n");
     }
 }

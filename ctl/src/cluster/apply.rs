@@ -100,9 +100,8 @@ pub(crate) async fn apply(
 ) -> Result<Vec<Applied>, Error> {
     let mut applied = Vec::new();
     for stage in [Stage::Before, Stage::Workload] {
-        let mut results = stream::iter(plan.stage(stage))
-            .map(|step| apply_step(cluster, step, mode))
-            .buffer_unordered(CONCURRENCY);
+        let mut results =
+            stream::iter(plan.stage(stage)).map(|step| apply_step(cluster, step, mode)).buffer_unordered(CONCURRENCY);
         let mut failed = None;
         // To the end also after a failure: what is in flight may exist already.
         while let Some(result) = results.next().await {
@@ -178,11 +177,14 @@ fn refused(cluster: &Cluster, reference: &Reference, cause: kube::Error) -> Erro
     }
     let helm = conflicts.iter().any(|(manager, _)| manager == "helm");
     let error = Error::new(ExitCode::Failed, format!("cannot apply {reference}")).place(session::place(cluster));
-    let error = conflicts
-        .iter()
-        .fold(error, |error, (manager, field)| error.why(format!("{field} is owned by {manager}")));
+    let error =
+        conflicts.iter().fold(error, |error, (manager, field)| error.why(format!("{field} is owned by {manager}")));
     let error = error.next("--force-conflicts takes these fields over; or leave them out of the values");
-    if helm { error.next("a Helm release made it: `helm upgrade` changes it, `helm uninstall` removes it") } else { error }
+    if helm {
+        error.next("a Helm release made it: `helm upgrade` changes it, `helm uninstall` removes it")
+    } else {
+        error
+    }
 }
 
 /// (manager, field) of every conflict.

@@ -22,7 +22,12 @@ pub(crate) struct Autoscaler {
 impl Autoscaler {
     pub(crate) fn of(object: &HorizontalPodAutoscaler) -> Self {
         let spec = object.spec.clone().unwrap_or_default();
-        Self { name: object.name_any(), min: spec.min_replicas.unwrap_or(1), max: spec.max_replicas, remarks: remarks(object) }
+        Self {
+            name: object.name_any(),
+            min: spec.min_replicas.unwrap_or(1),
+            max: spec.max_replicas,
+            remarks: remarks(object),
+        }
     }
 
     pub(crate) fn scales(object: &HorizontalPodAutoscaler, service: &str) -> bool {

@@ -72,8 +72,7 @@ fn invalid(error: Error, status: &Status) -> Error {
         return error.why(status.message.clone());
     }
     let immutable = causes.iter().any(|cause| cause.message.contains("field is immutable"));
-    let error =
-        causes.iter().fold(error, |error, cause| error.why(format!("{}: {}", cause.field, cause.message)));
+    let error = causes.iter().fold(error, |error, cause| error.why(format!("{}: {}", cause.field, cause.message)));
     if immutable {
         return error.next("a field that cannot change: `msctl delete` the service, then deploy it again");
     }

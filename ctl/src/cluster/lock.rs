@@ -9,9 +9,7 @@ use futures::StreamExt as _;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
-use kube::api::{
-    Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions, WatchEvent, WatchParams,
-};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions, WatchEvent, WatchParams};
 use reach::Cluster;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -210,12 +208,7 @@ impl Drop for Lock {
     }
 }
 
-async fn attempt(
-    api: &Api<Lease>,
-    service: &str,
-    holder: &str,
-    wanted: &Inventory,
-) -> Result<Attempt, kube::Error> {
+async fn attempt(api: &Api<Lease>, service: &str, holder: &str, wanted: &Inventory) -> Result<Attempt, kube::Error> {
     let name = lease_name(service);
     let now = Timestamp::now();
     let result = match api.get_opt(&name).await? {
@@ -328,12 +321,7 @@ async fn is_alive(api: &Api<Lease>, lease: &Lease) -> bool {
     watched.await.unwrap_or(false)
 }
 
-async fn renew(
-    api: Api<Lease>,
-    name: String,
-    version: Arc<Mutex<String>>,
-    lost: tokio::sync::watch::Sender<bool>,
-) {
+async fn renew(api: Api<Lease>, name: String, version: Arc<Mutex<String>>, lost: tokio::sync::watch::Sender<bool>) {
     loop {
         tokio::time::sleep(RENEWAL).await;
         let known = version.lock().unwrap_or_else(PoisonError::into_inner).clone();

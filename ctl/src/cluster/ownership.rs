@@ -36,7 +36,12 @@ pub(crate) enum Asked {
 }
 
 /// Takes out of `manifest` what is not ours to set, and says how the replicas are handled.
-pub(crate) fn settle(reference: &Reference, manifest: &mut Value, live: Option<&DynamicObject>, asked: Asked) -> Replicas {
+pub(crate) fn settle(
+    reference: &Reference,
+    manifest: &mut Value,
+    live: Option<&DynamicObject>,
+    asked: Asked,
+) -> Replicas {
     let wanted = integer(manifest.pointer("/spec/replicas"));
     let Some(live) = live else {
         return match wanted {

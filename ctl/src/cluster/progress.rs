@@ -149,7 +149,8 @@ fn doing(service: &str, deployment: &Deployment, seen: &Seen, causes: &[Cause], 
     if !current {
         return vec!["waiting for the Deployment controller".to_owned()];
     }
-    let mut lines: Vec<String> = causes.iter().map(|cause| format!("{}: {}", cause.subject, shortened(&cause.text))).collect();
+    let mut lines: Vec<String> =
+        causes.iter().map(|cause| format!("{}: {}", cause.subject, shortened(&cause.text))).collect();
     let troubled = |name: &str| causes.iter().any(|cause| cause.subject == name);
     let staying = seen.newest_pods(deployment).filter(|pod| pod.metadata.deletion_timestamp.is_none());
     for pod in staying {

@@ -86,8 +86,9 @@ impl Wait<'_> {
         self.printer.clear_live();
         let namespace = &self.cluster.namespace;
         let service = troubled(cause, targets, all);
-        let mut error = Error::new(ExitCode::RolloutFailed, format!("cannot {}: {service} will not become ready", self.action))
-            .why(format!("{}: {}", cause.subject, cause.text));
+        let mut error =
+            Error::new(ExitCode::RolloutFailed, format!("cannot {}: {service} will not become ready", self.action))
+                .why(format!("{}: {}", cause.subject, cause.text));
         // What made a deadline pass says more than that it passed; what other pods suffer from too says no more.
         let mut told = vec![cause.kind];
         for other in all.iter().flat_map(|progress| &progress.causes) {
@@ -115,10 +116,7 @@ impl Wait<'_> {
     async fn timed_out(&self, targets: &[Target], all: &[Progress], watch: &Watch) -> Error {
         self.printer.clear_live();
         let namespace = &self.cluster.namespace;
-        let mut error = Error::new(
-            ExitCode::TimedOut,
-            format!("{} is not done after {:?}", self.action, self.timeout),
-        );
+        let mut error = Error::new(ExitCode::TimedOut, format!("{} is not done after {:?}", self.action, self.timeout));
         let waiting = targets.iter().zip(all).filter(|(_, progress)| !progress.done);
         for (target, progress) in waiting {
             error = error.why(progress.line(&target.service));
@@ -129,9 +127,7 @@ impl Wait<'_> {
         error = self.illustrate(error.place(session::place(self.cluster)), None, all).await;
         let cause = all.iter().find_map(|progress| progress.causes.first());
         error = cause.map_or_else(|| error.clone(), |cause| error.clone().next(cause.remedy(namespace)));
-        error
-            .next(format!("msctl status -n {namespace}"))
-            .next("a longer --timeout, when it only needs more time")
+        error.next(format!("msctl status -n {namespace}")).next("a longer --timeout, when it only needs more time")
     }
 }
 

@@ -17,9 +17,9 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::NAME_LABEL;
 use super::failure;
 use super::seen::{Mirror, Seen};
-use super::NAME_LABEL;
 use crate::error::Error;
 
 /// Changes that wait to be looked at, before a watch waits.

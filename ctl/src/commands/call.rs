@@ -11,7 +11,6 @@ mod sink;
 use http::StatusCode;
 use http_body_util::BodyExt as _;
 use reach::Connector;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::cli::{Globals, call::CallArgs};
@@ -20,7 +19,7 @@ use crate::error::{Error, ExitCode};
 use crate::interrupt::Interrupt;
 use crate::output::Printer;
 use crate::telemetry::{self, Sampling};
-use crate::way;
+use crate::way::{self, Patience};
 use request::Outgoing;
 use root::Root;
 use route::Route;
@@ -31,17 +30,16 @@ pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) ->
     let asked_jaeger = args.way.jaeger.as_deref().map(collector::place).transpose()?;
     let mut sink = Sink::open(args.output_file.as_deref(), printer)?;
     let mut interrupt = Interrupt::listen()?;
-    let cancel = CancellationToken::new();
     let asked = telemetry::start(if args.trace { Sampling::Always } else { Sampling::Environment })?;
     let root = Root::start(&outgoing);
 
-    let what = format!("calling {}", args.target);
+    let patience = Patience::new(format!("calling {}", args.target), args.timeout);
     // Large, and once a process.
     let call = Box::pin(async {
         let route = Route { args: &args, globals, printer, asked_jaeger, asked, sampled: root.is_sampled() };
-        answer(&route, outgoing, &cancel, &mut sink).await
+        answer(&route, outgoing, &patience, &mut sink).await
     });
-    let outcome = way::bounded(&what, args.timeout, &mut interrupt, &cancel, root.run(call)).await;
+    let outcome = way::bounded(&patience, &mut interrupt, root.run(call)).await;
     let expected = root.end(outcome.as_ref().err());
     let answered = outcome?;
 
@@ -64,19 +62,21 @@ struct Answered {
 async fn answer(
     route: &Route<'_>,
     outgoing: Outgoing,
-    cancel: &CancellationToken,
+    patience: &Patience,
     sink: &mut Sink<'_>,
 ) -> Result<Answered, Error> {
-    let (mut open, mut voice) = route.open(&outgoing, cancel).await?;
+    let (mut open, mut voice) = route.open(&outgoing, patience).await?;
     let response = exchange::send(&mut open, &mut voice, &outgoing, route).await?;
     let (head, mut body) = response.into_parts();
     sink.begin()?;
     if route.args.include {
         sink.write(&sink::head(&head))?;
     }
+    voice.stage(format!("reading the answer of {}", route.args.target));
     let mut received: u64 = 0;
     while !sink.closed() {
-        let Some(frame) = voice.over(body.frame()).await else { break };
+        // Without the voice: what it says would stand in the middle of the body's line.
+        let Some(frame) = body.frame().await else { break };
         let frame = frame.map_err(|cause| exchange::broken_off(&cause, received))?;
         let Ok(data) = frame.into_data() else { continue };
         received += data.len() as u64;

@@ -1,6 +1,5 @@
 //! `msctl delete`: what deploy made, by its inventory, until it is gone.
 
-
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Api, ResourceExt as _};
 use reach::Cluster;
@@ -65,11 +64,14 @@ async fn delete(cluster: &Cluster, args: DeleteArgs, printer: &Printer) -> Resul
             let lingering: Vec<&Removed> = removed.iter().flat_map(|(_, removed)| removed).collect();
             let named = lingering.iter().filter(|removed| removed.lingering.is_some());
             printer.live(named.map(|removed| format!("waiting until {} is gone", removed.reference)).collect());
-            let lingering = futures::future::try_join_all(lingering.iter().map(|removed| remove::gone(cluster, removed)));
+            let lingering =
+                futures::future::try_join_all(lingering.iter().map(|removed| remove::gone(cluster, removed)));
             let timeout = args.wait.timeout.saturating_sub(started.elapsed());
             tokio::time::timeout(timeout, lingering).await.unwrap_or_else(|_| {
                 let what = format!("{action} is not done after {:?}", args.wait.timeout);
-                Err(Error::new(ExitCode::TimedOut, what).why("an object is held by a finalizer").place(session::place(cluster)))
+                Err(Error::new(ExitCode::TimedOut, what)
+                    .why("an object is held by a finalizer")
+                    .place(session::place(cluster)))
             })?;
         }
         for (service, _) in &removed {
@@ -95,7 +97,9 @@ async fn remove_one(
 ) -> Result<Option<Vec<Removed>>, Error> {
     let before = match held.take(service, &Inventory::default(), printer).await {
         Ok(before) => before,
-        Err(LockError::Api { cause: kube::Error::Api(status), .. }) if failure::missing_namespace(&status).is_some() => {
+        Err(LockError::Api { cause: kube::Error::Api(status), .. })
+            if failure::missing_namespace(&status).is_some() =>
+        {
             return missing(cluster, service, args).await;
         }
         Err(error) => return Err(error.explain(cluster)),

@@ -111,7 +111,8 @@ impl Deploy<'_> {
                 lost = held.lost() => Err(lost),
             }
         });
-        let done = interrupt.or(&format!("{action}; its objects are applied, and the rollout goes on"), rollout).await?;
+        let done =
+            interrupt.or(&format!("{action}; its objects are applied, and the rollout goes on"), rollout).await?;
         let milliseconds = started.elapsed().as_millis();
         let mut reports: Vec<ServiceReport> = deployed.into_iter().map(|deployed| deployed.report).collect();
         for (target, progress) in targets.iter().zip(done) {

@@ -1,13 +1,12 @@
 //! `msctl scale`: the scale subresource, or the bounds of an autoscaler; then a watch until that many are ready.
 
-
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use reach::Cluster;
 use serde::Serialize;
-use tokio::time::Instant;
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::cli::scale::ScaleArgs;
 use crate::cli::{Format, Globals};

@@ -1,7 +1,6 @@
 //! `msctl trace`: a trace from Jaeger, by its id or the latest of a service, as a tree or for programs.
 
 use reach::{Cluster, Connector, Way};
-use tokio_util::sync::CancellationToken;
 
 use super::call::hops;
 use crate::cli::{Format, Globals, trace::TraceArgs};
@@ -9,10 +8,11 @@ use crate::cluster::session;
 use crate::collector::{self, Jaeger};
 use crate::error::{Error, ExitCode, did_you_mean};
 use crate::interrupt::Interrupt;
+use crate::lookup;
 use crate::output::Printer;
 use crate::target::ServiceName;
 use crate::trace::{QueryApi, QueryError, Report, Screen, Trace, TraceId, Tree, gaps, render};
-use crate::{lookup, way};
+use crate::way::{self, Patience};
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,10 +57,10 @@ impl Wanted {
 pub(crate) async fn run(args: TraceArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
     let wanted = Wanted::from_args(&args)?;
     let mut interrupt = Interrupt::listen()?;
-    let cancel = CancellationToken::new();
+    let patience = Patience::new("asking Jaeger", args.timeout);
     // Large, and once a process.
-    let work = Box::pin(fetch(&wanted, &args, globals, &cancel, printer));
-    let trace = way::bounded("asking Jaeger", args.timeout, &mut interrupt, &cancel, work).await?;
+    let work = Box::pin(fetch(&wanted, &args, globals, &patience, printer));
+    let trace = way::bounded(&patience, &mut interrupt, work).await?;
     let tree = Tree::build(trace);
     let gaps = gaps(&tree, None, None);
     match args.output.format {
@@ -85,7 +85,7 @@ async fn fetch(
     wanted: &Wanted,
     args: &TraceArgs,
     globals: &Globals,
-    cancel: &CancellationToken,
+    patience: &Patience,
     printer: &Printer,
 ) -> Result<Trace, Error> {
     let chosen = way::chosen(&args.way);
@@ -106,11 +106,12 @@ async fn fetch(
             None => behind(cluster.as_ref(), wanted.place(), &namespace).await.unwrap_or_else(Jaeger::guess),
         }
     };
-    let opening = way::open(chosen, cluster.as_ref(), &namespace, &args.way, cancel, printer);
+    let opening = way::open(chosen, cluster.as_ref(), &namespace, &args.way, patience, printer);
     let (opened, jaeger) = futures::join!(opening, jaeger);
     let (connector, mut voice) = opened?;
     let jaeger = if chosen == Way::Direct { jaeger.seen_from_anywhere(&namespace) } else { jaeger };
     let api = QueryApi::new(connector, jaeger.query());
+    voice.stage(format!("waiting for Jaeger at {} to answer", api.authority()));
     voice.over(ask(&api, wanted, &jaeger)).await
 }
 

@@ -24,8 +24,7 @@ impl Table {
             .collect();
         let mut text = String::new();
         for row in &self.rows {
-            let cells: Vec<String> =
-                row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}")).collect();
+            let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}")).collect();
             text.push_str(cells.join("   ").trim_end());
             text.push('\n');
         }
@@ -42,9 +41,6 @@ mod tests {
         let mut table = Table::new(["NAME", "READY", "REASON"]);
         table.row(["service-a", "2/2", ""].map(str::to_owned));
         table.row(["b", "0/1", "pulling"].map(str::to_owned));
-        assert_eq!(
-            table.render(),
-            "NAME        READY   REASON\nservice-a   2/2\nb           0/1     pulling\n"
-        );
+        assert_eq!(table.render(), "NAME        READY   REASON\nservice-a   2/2\nb           0/1     pulling\n");
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use ::telemetry::{HttpClient, HttpError};
 use bytes::Bytes;
@@ -13,6 +14,9 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use reach::{Connector, DialError};
 use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::collector::Source;
 
 /// Bytes of a collector's answer that are read.
 const ANSWER_MOST: usize = 64 << 10;
@@ -23,13 +27,21 @@ pub(crate) struct Export {
     client: Client<Connector, Full<Bytes>>,
     /// The full URL for traces.
     endpoint: Uri,
-    /// Somebody asked for it by name; else it is where a collector usually is, and there may be none.
-    asked_for: bool,
+    /// Who said that there is a collector.
+    source: Source,
 }
 
 impl Export {
-    pub(crate) fn new(connector: Connector, endpoint: Uri, asked_for: bool) -> Self {
-        Self { client: Client::builder(TokioExecutor::new()).build(connector), endpoint, asked_for }
+    pub(crate) fn new(connector: Connector, endpoint: Uri, source: Source) -> Self {
+        Self { client: Client::builder(TokioExecutor::new()).build(connector), endpoint, source }
+    }
+
+    /// How long a person waits for it at the end of a command.
+    fn patience(&self) -> Duration {
+        match self.source {
+            Source::Asked | Source::Deployment => Duration::from_millis(900),
+            Source::Guess => Duration::from_millis(300),
+        }
     }
 }
 
@@ -118,7 +130,14 @@ impl Transport {
 }
 
 impl Export {
-    async fn post(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+    async fn post(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let patience = self.patience();
+        timeout(patience, self.exchange(request))
+            .await
+            .unwrap_or_else(|_| Err(format!("no answer within {patience:?}").into()))
+    }
+
+    async fn exchange(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         *request.uri_mut() = self.endpoint.clone();
         let (head, body) = self.client.request(request.map(Full::new)).await?.into_parts();
         let body = Limited::new(body, ANSWER_MOST).collect().await?.to_bytes();
@@ -130,9 +149,14 @@ impl Export {
         let absent = matches!(dial, Some(DialError::NotFound { .. } | DialError::Refused { .. }));
         let message = match dial {
             Some(dial) => dial.to_string(),
-            None => format!("cannot reach {}: {}", self.endpoint, root_cause(&**cause)),
+            None => format!("{}: {}", self.endpoint, root_cause(&**cause)),
         };
-        Failure { message, worth_saying: self.asked_for || !absent }
+        let worth_saying = match self.source {
+            Source::Asked => true,
+            Source::Deployment => !absent,
+            Source::Guess => false,
+        };
+        Failure { message, worth_saying }
     }
 }
 

@@ -1,6 +1,5 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -29,9 +28,9 @@ async fn collector(status: u16) -> (SocketAddr, mpsc::Receiver<String>) {
     (address, paths)
 }
 
-fn export(address: SocketAddr, asked_for: bool) -> Export {
+fn export(address: SocketAddr, source: Source) -> Export {
     let endpoint = format!("http://{address}/v1/traces").parse().unwrap();
-    Export::new(Connector::direct(Duration::from_secs(5)), endpoint, asked_for)
+    Export::new(Connector::direct(Duration::from_secs(5)), endpoint, source)
 }
 
 fn batch() -> Request<Bytes> {
@@ -49,7 +48,7 @@ async fn spans_wait_until_their_destination_is_known() {
     let sending = transport.send_bytes(batch());
     tokio::pin!(sending);
     assert!(futures::poll!(&mut sending).is_pending());
-    transport.decide(Some(export(address, false)));
+    transport.decide(Some(export(address, Source::Deployment)));
     assert_eq!(sending.await.unwrap().status(), StatusCode::OK);
     assert_eq!(paths.recv().await.unwrap(), "/v1/traces");
     assert!(transport.failure().is_none());
@@ -67,7 +66,7 @@ async fn spans_without_a_destination_are_dropped_without_a_word() {
 async fn a_decision_is_not_undone_at_the_end() {
     let (address, _paths) = collector(200).await;
     let transport = Transport::default();
-    transport.decide(Some(export(address, false)));
+    transport.decide(Some(export(address, Source::Deployment)));
     transport.decide_if_open();
     assert!(transport.has_destination());
 }
@@ -75,7 +74,7 @@ async fn a_decision_is_not_undone_at_the_end() {
 #[tokio::test]
 async fn a_collector_that_nobody_asked_for_may_be_absent() {
     let transport = Transport::default();
-    transport.decide(Some(export(nobody().await, false)));
+    transport.decide(Some(export(nobody().await, Source::Deployment)));
     transport.send_bytes(batch()).await.unwrap();
     assert!(!transport.failure().unwrap().worth_saying);
 }
@@ -84,7 +83,7 @@ async fn a_collector_that_nobody_asked_for_may_be_absent() {
 async fn a_collector_that_was_asked_for_is_missed_with_its_address() {
     let transport = Transport::default();
     let address = nobody().await;
-    transport.decide(Some(export(address, true)));
+    transport.decide(Some(export(address, Source::Asked)));
     let answer = transport.send_bytes(batch()).await.unwrap();
     assert!(answer.status().is_client_error(), "an exporter does not try that again");
     let failure = transport.failure().unwrap();
@@ -96,7 +95,19 @@ async fn a_collector_that_was_asked_for_is_missed_with_its_address() {
 async fn what_the_collector_answers_is_the_exporters_to_judge() {
     let (address, _paths) = collector(503).await;
     let transport = Transport::default();
-    transport.decide(Some(export(address, false)));
+    transport.decide(Some(export(address, Source::Deployment)));
     let answer = transport.send_bytes(batch()).await.unwrap();
     assert_eq!((answer.status().as_u16(), answer.body().as_ref()), (503, b"said".as_slice()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guess_that_does_not_answer_is_left_soon_and_quietly() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let transport = Transport::default();
+    transport.decide(Some(export(listener.local_addr().unwrap(), Source::Guess)));
+    let began = tokio::time::Instant::now();
+    transport.send_bytes(batch()).await.unwrap();
+    assert!(began.elapsed() < Duration::from_millis(500));
+    let failure = transport.failure().unwrap();
+    assert!(!failure.worth_saying && failure.message.contains("no answer within"), "{}", failure.message);
 }

@@ -16,7 +16,8 @@ use super::{Span, SpanId, Trace, TraceId};
 #[derive(Debug, Deserialize)]
 #[serde(bound(deserialize = "T: Deserialize<'de>"))]
 pub(super) struct Answer<T> {
-    #[serde(default, deserialize_with = "null_as_empty")]
+    /// `null` in an error, but always there: that tells Jaeger's answers from other servers'.
+    #[serde(deserialize_with = "null_as_empty")]
     pub(super) data: Vec<T>,
     #[serde(default, deserialize_with = "null_as_empty")]
     pub(super) errors: Vec<Fault>,

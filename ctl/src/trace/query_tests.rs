@@ -76,6 +76,9 @@ async fn something_else_than_jaeger_is_recognised() {
     assert!(matches!(error, QueryError::Foreign { .. }), "{error}");
     let (api, _questions) = jaeger(404, "404 page not found\n").await;
     assert!(api.trace(trace_id()).await.unwrap_err().to_string().ends_with("404 Not Found: 404 page not found"));
+    let problem = r#"{"type":"about:blank","title":"Not Found","status":404}"#;
+    let (api, _questions) = jaeger(404, problem).await;
+    assert!(matches!(api.trace(trace_id()).await.unwrap_err(), QueryError::Refused { .. }));
     let (api, _questions) = jaeger(405, "<html>no</html>").await;
     assert!(api.services().await.unwrap_err().to_string().ends_with("405 Method Not Allowed: <html>no</html>"));
 }

@@ -1,7 +1,7 @@
 //! Service A: greets, and calls service B.
 //!
-//! `config` is what it reads from its environment, `state` what its handlers share, `routes` one file a route. What makes it run in
-//! production (limits, probes, drain) is the `runtime` crate's.
+//! `config` is what it reads from its environment, `state` what its handlers share, `routes` one file a route. What
+//! makes it run in production (limits, probes, drain) is the `runtime` crate's.
 
 mod config;
 mod routes;

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use service_a::{Config, PROGRAM, app};
 
-// musl's own allocator is several times slower under load; the same one everywhere, so that what is measured is what runs.
+// musl's own allocator is several times slower under load; the same one everywhere, so that what is measured is what
+// runs.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,8 +1,8 @@
 //! CPU per request of the whole stack, against bare axum on the same runtime and allocator.
 //!
-//! `cargo run --release -p runtime --example cpu [ROUNDS]` starts one server process per variant and loads them in turn, so that
-//! whatever else the machine does meets all of them. Each line has the median over the rounds of the server's CPU time (user and
-//! system, all threads) per request, and its ratio to the bare server's.
+//! `cargo run --release -p runtime --example cpu [ROUNDS]` starts one server process per variant and loads them in
+//! turn, so that whatever else the machine does meets all of them. Each line has the median over the rounds of the
+//! server's CPU time (user and system, all threads) per request, and its ratio to the bare server's.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement for people")]
 
 use std::fs;

@@ -15,7 +15,8 @@ use crate::connection::{End, Port};
 use crate::drain::Phase;
 use crate::overload::Overload;
 
-/// How long to wait when the system has no descriptor or memory for a connection; the ones that are open will free some.
+/// How long to wait when the system has no descriptor or memory for a connection; the ones that are open will free
+/// some.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts connections until the drain begins, and knows those that are open.
@@ -89,7 +90,8 @@ impl Acceptor {
         });
     }
 
-    /// What the kernel accepted before the listener closes would be reset by closing it: those clients are connected, and served.
+    /// What the kernel accepted before the listener closes would be reset by closing it: those clients are connected,
+    /// and served.
     fn take_backlog(&self, listener: TcpListener) {
         // The plain listener, because the runtime's knows of a connection only after its next turn.
         let Ok(listener) = listener.into_std() else { return };

@@ -1,6 +1,7 @@
 //! The admin port: probes and metrics.
 //!
-//! It is apart from the traffic port, so that neither its cap nor its drain can make a probe fail, and it is the last to close.
+//! It is apart from the traffic port, so that neither its cap nor its drain can make a probe fail, and it is the last
+//! to close.
 
 use api::admin;
 use axum::Router;

@@ -13,7 +13,8 @@ pub struct ServeConfig {
     pub listen: SocketAddr,
     /// The admin port's address.
     pub admin: SocketAddr,
-    /// How long traffic is still served as ever after the shutdown was asked for, while readiness fails and the endpoints propagate.
+    /// How long traffic is still served as ever after the shutdown was asked for, while readiness fails and the
+    /// endpoints propagate.
     pub drain_delay: Duration,
     /// How long requests in flight may take after that.
     pub drain_timeout: Duration,
@@ -35,16 +36,17 @@ pub struct Limits {
     pub max_body: usize,
     /// How long a kept connection may wait for its next request.
     ///
-    /// Longer than clients keep theirs (ours 30 s, nginx and Envoy upstreams 60 s, most load balancers 60 s): when the server is the
-    /// first to close, a request may already be on its way, and the client can't know whether it was taken.
+    /// Longer than clients keep theirs (ours 30 s, nginx and Envoy upstreams 60 s, most load balancers 60 s): when the
+    /// server is the first to close, a request may already be on its way, and the client can't know whether it was
+    /// taken.
     pub idle_timeout: Duration,
     /// How long a client may leave an answer unread before the connection is dropped.
     pub write_timeout: Duration,
-    /// How long a kept connection may stay idle once the drain began: the next request of a busy client arrives within it and is
-    /// answered with `Connection: close`; an idle client loses nothing.
+    /// How long a kept connection may stay idle once the drain began: the next request of a busy client arrives within
+    /// it and is answered with `Connection: close`; an idle client loses nothing.
     pub drain_idle: Duration,
-    /// How long input is still read and thrown away after an answer that ends the connection. Closing with unread input makes
-    /// the kernel send a reset, which can destroy the answer before the client has read it.
+    /// How long input is still read and thrown away after an answer that ends the connection. Closing with unread
+    /// input makes the kernel send a reset, which can destroy the answer before the client has read it.
     pub linger: Duration,
 }
 

@@ -101,7 +101,8 @@ impl Future for Answering {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut response = ready!(Pin::new(&mut self.route).poll(cx))?;
         if self.drain.reached(Phase::Leaving) {
-            // While the endpoints propagate, kept clients would stay with us to the end: this sends them to other replicas.
+            // While the endpoints propagate, kept clients would stay with us to the end: this sends them to other
+            // replicas.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         let busy = self.busy.take();

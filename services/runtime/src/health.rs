@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The conditions of readiness, shared by whoever sets them and by the admin port.
 ///
-/// Ready means: every registered condition is met, and the service is not draining. An upstream that is away is no condition: a
-/// service that takes itself out because another one is down makes one outage into two.
+/// Ready means: every registered condition is met, and the service is not draining. An upstream that is away is no
+/// condition: a service that takes itself out because another one is down makes one outage into two.
 #[derive(Clone, Debug, Default)]
 pub struct Health(Arc<Mutex<State>>);
 

@@ -21,8 +21,8 @@ pub(crate) enum IntakeError {
     Broken(#[source] hyper::Error),
 }
 
-/// A request's body. The whole of it has one deadline, counted from the handler's first wait for it: a deadline per read would
-/// let a client send a byte at a time for days.
+/// A request's body. The whole of it has one deadline, counted from the handler's first wait for it: a deadline per
+/// read would let a client send a byte at a time for days.
 pub(crate) struct Intake {
     body: Incoming,
     max: u64,

@@ -18,8 +18,8 @@ const JSON: &str = "application/json";
 
 /// The JSON body of a request.
 ///
-/// Refused: another media type than `application/json` or `application/*+json` (415), a body that is too large (413) or too
-/// slow (408), that is not JSON in UTF-8 (400), or JSON of another shape than `T` (422).
+/// Refused: another media type than `application/json` or `application/*+json` (415), a body that is too large (413)
+/// or too slow (408), that is not JSON in UTF-8 (400), or JSON of another shape than `T` (422).
 #[derive(Clone, Copy, Debug)]
 pub struct Json<T>(pub T);
 

@@ -1,11 +1,11 @@
-//! What turns a router into a service that runs in production: listening, limits, health, readiness, the admin port, and a
-//! shutdown that loses no request.
+//! What turns a router into a service that runs in production: listening, limits, health, readiness, the admin port,
+//! and a shutdown that loses no request.
 //!
-//! A service's `main` is one call to [`launch`]. Tests take the parts: [`Server::bind`] on port 0, then [`Server::run`] with a
-//! [`Shutdown`] of their own.
+//! A service's `main` is one call to [`launch`]. Tests take the parts: [`Server::bind`] on port 0, then
+//! [`Server::run`] with a [`Shutdown`] of their own.
 //!
-//! The traffic port speaks HTTP/1.1 only. What hyper leaves open is closed here: see `wire` in the source for heads that
-//! stay half open, contradictory framing and missing hosts, and [`Limits`] for every bound and its default.
+//! The traffic port speaks HTTP/1.1 only. What hyper leaves open is closed here: see `wire` in the source for heads
+//! that stay half open, contradictory framing and missing hosts, and [`Limits`] for every bound and its default.
 
 mod accept;
 mod admin;

@@ -1,8 +1,8 @@
 //! Connections beyond the cap: answered 503 and closed.
 //!
-//! The other way, to stop accepting, leaves them in the kernel's backlog: the client sees a connection that is open and silent,
-//! can't tell an overloaded server from a slow one, and waits out its deadline. A 503 with Retry-After is an answer: it can go to
-//! another replica at once.
+//! The other way, to stop accepting, leaves them in the kernel's backlog: the client sees a connection that is open
+//! and silent, can't tell an overloaded server from a slow one, and waits out its deadline. A 503 with Retry-After is
+//! an answer: it can go to another replica at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +16,12 @@ use tokio::time::timeout;
 
 use crate::problem::Failure;
 
-/// Refusals under way at one time; beyond them a connection is just closed. Without a bound, refusing would be the overload.
+/// Refusals under way at one time; beyond them a connection is just closed. Without a bound, refusing would be the
+/// overload.
 const MAX_REFUSING: usize = 64;
 
-/// For one refusal: to write it, and to read what the client had already sent, so that closing does not destroy the answer.
+/// For one refusal: to write it, and to read what the client had already sent, so that closing does not destroy the
+/// answer.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Seconds until it may be worth another try at this replica.

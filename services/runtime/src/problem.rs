@@ -18,7 +18,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// An answer with `status`; `detail` tells a person what went wrong this time, and nothing of what only we may know.
+    /// An answer with `status`; `detail` tells a person what went wrong this time, and nothing of what only we may
+    /// know.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
         Self {

@@ -1,9 +1,10 @@
 //! A service's life between its start and its exit.
 //!
 //! The shutdown goes in steps, so that no request is lost on the way:
-//! 1. readiness fails; traffic is served as ever for `drain_delay`, while endpoints, proxies and balancers get to know, and each
-//!    answer asks its client to leave;
-//! 2. the listener closes, after the connections in its backlog were taken; idle connections are closed, requests in flight go on;
+//! 1. readiness fails; traffic is served as ever for `drain_delay`, while endpoints, proxies and balancers get to
+//!    know, and each answer asks its client to leave;
+//! 2. the listener closes, after the connections in its backlog were taken; idle connections are closed, requests in
+//!    flight go on;
 //! 3. after `drain_timeout` what is left is cut. A second request to shut down goes straight on to the next step.
 
 use std::io;

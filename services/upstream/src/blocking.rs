@@ -10,7 +10,8 @@ use crate::seed::{Response, start};
 
 /// As [`send_request`](crate::send_request), waiting on this thread for the answer.
 ///
-/// It may be called from any thread; in async code it would hold up its executor, and the asynchronous one is the one to use.
+/// It may be called from any thread; in async code it would hold up its executor, and the asynchronous one is the one
+/// to use.
 pub fn send_request(url: &str, method: Method, data: Option<&Value>) -> Result<Response, Error> {
     let target = Target::unparsed(&method, url);
     let (sender, receiver) = mpsc::sync_channel(1);

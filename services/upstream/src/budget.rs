@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::config;
 
-/// A token bucket. Each call pays in a part of a retry, each retry takes a whole one; in the long run retries add at most
-/// `percent` to the load, whatever the number of attempts a single call may make.
+/// A token bucket. Each call pays in a part of a retry, each retry takes a whole one; in the long run retries add at
+/// most `percent` to the load, whatever the number of attempts a single call may make.
 #[derive(Debug)]
 pub(crate) struct Budget {
     /// In hundredths of a retry.

@@ -59,10 +59,11 @@ impl<C: Connector> Client<C> {
         Self { shared: Arc::new(Shared { pool, config, budget }) }
     }
 
-    /// Sends `request`, whose URI is absolute and `http`, and waits for the answer's head; its body comes as it is read.
+    /// Sends `request`, whose URI is absolute and `http`, and waits for the answer's head; its body comes as it is
+    /// read.
     ///
-    /// Sent again within the deadline and the budget: an idempotent request whose connection broke, and any request of which
-    /// nothing was sent. Whatever status is answered is an answer.
+    /// Sent again within the deadline and the budget: an idempotent request whose connection broke, and any request of
+    /// which nothing was sent. Whatever status is answered is an answer.
     pub async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Body>, Error> {
         let Shared { pool, config, budget } = &*self.shared;
         let target = Target::new(request.method(), request.uri());

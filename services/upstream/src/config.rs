@@ -11,14 +11,15 @@ pub struct Config {
     pub timeout: Duration,
     /// For one connection to come about. Above one second, so that a lost SYN is sent again once.
     pub connect_timeout: Duration,
-    /// How long an unused connection is kept. Shorter than servers keep theirs (ours 75 s, Go's and nginx's 60 s and more), so
-    /// that it is the client that closes: a server that closes first may do so while a request is on its way.
+    /// How long an unused connection is kept. Shorter than servers keep theirs (ours 75 s, Go's and nginx's 60 s and
+    /// more), so that it is the client that closes: a server that closes first may do so while a request is on its
+    /// way.
     pub pool_idle_timeout: Duration,
     /// Unused connections kept for one authority.
     pub pool_max_idle: usize,
-    /// A connection is used for at least half of this and at most all of it (chosen at random, so that they don't all go at
-    /// once). Behind a Service's virtual address a connection stays with the pod it was made to: replicas that are added
-    /// later would get nothing from clients whose connections never end.
+    /// A connection is used for at least half of this and at most all of it (chosen at random, so that they don't all
+    /// go at once). Behind a Service's virtual address a connection stays with the pod it was made to: replicas that
+    /// are added later would get nothing from clients whose connections never end.
     pub max_connection_age: Duration,
     /// Further attempts at one call, when the budget allows them.
     pub max_retries: u32,

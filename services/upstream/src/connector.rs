@@ -17,8 +17,8 @@ use tower::Service;
 use crate::error::BoxError;
 use crate::jitter;
 
-/// What opens connections for a [`Client`](crate::Client): a `tower::Service<Uri>` as hyper-util's client takes it. Implemented for
-/// every type that fits.
+/// What opens connections for a [`Client`](crate::Client): a `tower::Service<Uri>` as hyper-util's client takes it.
+/// Implemented for every type that fits.
 pub trait Connector:
     Service<Uri, Response = Self::Io, Error = Self::Failure, Future = Self::Opening> + Clone + Send + Sync + 'static
 {

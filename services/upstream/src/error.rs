@@ -10,7 +10,8 @@ pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// A call that has no answer, or not all of it.
 ///
-/// `Display` says what failed on which request; the causes follow by [`StdError::source`], and [`Error::report`] has both.
+/// `Display` says what failed on which request; the causes follow by [`StdError::source`], and [`Error::report`] has
+/// both.
 #[derive(Debug)]
 pub struct Error {
     kind: Kind,

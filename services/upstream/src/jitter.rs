@@ -5,8 +5,8 @@ use std::time::Duration;
 
 /// Evenly between nothing and `most`.
 ///
-/// The standard library's hash keys are random for each process and different for each call: enough here, and no generator has
-/// to be linked for it.
+/// The standard library's hash keys are random for each process and different for each call: enough here, and no
+/// generator has to be linked for it.
 pub(crate) fn up_to(most: Duration) -> Duration {
     let [high, low, ..] = RandomState::new().hash_one(()).to_be_bytes();
     most.mul_f64(f64::from(u16::from_be_bytes([high, low])) / f64::from(u16::MAX))

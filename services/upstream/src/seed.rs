@@ -40,8 +40,8 @@ impl Response {
 
 /// Sends one request; `data` becomes a JSON body.
 ///
-/// Connections are kept and shared by all calls of the process, on a thread of their own, so it may be called from any runtime. The
-/// deadline is 30 s, the answer's body at most 16 MiB; [`Client`] has both to choose.
+/// Connections are kept and shared by all calls of the process, on a thread of their own, so it may be called from any
+/// runtime. The deadline is 30 s, the answer's body at most 16 MiB; [`Client`] has both to choose.
 pub async fn send_request(url: &str, method: Method, data: Option<&Value>) -> Result<Response, Error> {
     let target = Target::unparsed(&method, url);
     let (sender, receiver) = oneshot::channel();
@@ -54,16 +54,18 @@ pub async fn send_request(url: &str, method: Method, data: Option<&Value>) -> Re
     answer.unwrap_or_else(|_| Err(Error::new(Kind::Broken, target, Some("the client's thread has ended".into()))))
 }
 
-/// Begins a call on the worker's thread, in the caller's trace; `done` gets the answer. Given up when the result is dropped.
+/// Begins a call on the worker's thread, in the caller's trace; `done` gets the answer. Given up when the result is
+/// dropped.
 pub(crate) fn start(
     url: &str,
     method: Method,
     data: Option<&Value>,
     done: impl FnOnce(Result<Response, Error>) + Send + 'static,
 ) -> Result<Work<()>, Error> {
-    let request = request(url, method.clone(), data)?;
-    let worker = Worker::get()
-        .map_err(|cause| Error::new(Kind::Connect, Target::unparsed(&method, url), Some(cause.to_string().into())))?;
+    let request = request(url, method, data)?;
+    let worker = Worker::get().map_err(|cause| {
+        Error::new(Kind::Connect, Target::new(request.method(), request.uri()), Some(cause.to_string().into()))
+    })?;
     let call = async move { done(call(&worker.client, request).await) };
     Ok(worker.run(call.with_context(telemetry::Context::current())))
 }

@@ -1,7 +1,8 @@
 //! The thread that [`send_request`](crate::send_request) works on.
 //!
-//! A kept connection lives in the runtime that opened it, and stands still whenever that one is not running. The seed's client may be
-//! called from any runtime, from many of them, and from none; so its connections belong to a runtime that always runs.
+//! A kept connection lives in the runtime that opened it, and stands still whenever that one is not running. The
+//! seed's client may be called from any runtime, from many of them, and from none; so its connections belong to a
+//! runtime that always runs.
 
 use std::io;
 use std::sync::OnceLock;

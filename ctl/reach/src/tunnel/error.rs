@@ -131,7 +131,9 @@ impl DialError {
             Self::NotFound { .. } => {
                 "kubectl get services --all-namespaces; a target is NAME[.NAMESPACE][:PORT]".into()
             }
-            Self::Refused { .. } => "is it the right port, and is a pod ready? kubectl get endpointslices".into(),
+            Self::Refused { .. } | Self::Unreachable { .. } => {
+                "is it the right port, and is a pod ready? kubectl get endpointslices".into()
+            }
             Self::Prohibited { .. } => "the relay dials private ranges and Services only".into(),
             Self::TimedOut { .. } => {
                 "does a NetworkPolicy keep the relay out, is a pod ready? kubectl get endpointslices,networkpolicies"
@@ -140,7 +142,7 @@ impl DialError {
             Self::Dns { .. } => "kubectl get pods -n kube-system -l k8s-app=kube-dns".into(),
             Self::Overloaded { .. } => "use fewer connections at a time".into(),
             Self::Tunnel(error) => return error.hint(),
-            Self::Unreachable { .. } | Self::BadTarget { .. } | Self::Lost { .. } => return None,
+            Self::BadTarget { .. } | Self::Lost { .. } => return None,
         })
     }
 

@@ -45,6 +45,8 @@ pub(super) async fn start(inner: &Inner) -> Result<(Session, bool), TunnelError>
 struct Notes {
     job: Option<String>,
     made: bool,
+    /// The uid of a Job whose pod is gone: it makes no other one, and will be finished in a second or so.
+    spent: Option<String>,
     waiting_for: String,
 }
 
@@ -83,6 +85,7 @@ impl<'a> Starter<'a> {
             if let Some(session) = waited? {
                 return Ok(session);
             }
+            self.notes().spent = Some(job);
         }
     }
 
@@ -139,7 +142,7 @@ impl<'a> Starter<'a> {
                 return Ok(None);
             };
             let uid = job.metadata.uid.clone().unwrap_or_default();
-            let Some(why) = diagnose::finished(&job) else { return Ok(Some(uid)) };
+            let Some(why) = diagnose::finished(&job).or_else(|| self.is_spent(&uid)) else { return Ok(Some(uid)) };
             if !told {
                 self.inner.options.report(&Progress::Replacing { job: name.clone(), why });
                 self.note_waiting("the old relay to be removed");
@@ -150,6 +153,11 @@ impl<'a> Starter<'a> {
             }
             sleep(SOON).await;
         }
+    }
+
+    fn is_spent(&self, uid: &str) -> Option<String> {
+        let spent = self.notes().spent.as_deref() == Some(uid);
+        spent.then(|| "the pod of the old one is gone".to_owned())
     }
 
     async fn delete_job(&self, uid: &str) -> Result<(), kube::Error> {

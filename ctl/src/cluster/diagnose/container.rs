@@ -185,7 +185,9 @@ pub(super) fn activity(role: Role, status: &ContainerStatus) -> String {
         (Some("ContainerCreating"), _) => format!("pulling the image of {}, or starting it", status.name),
         (Some("PodInitializing"), _) => "waiting for its init containers".to_owned(),
         (_, Role::Init) => format!("running init container {}", status.name),
-        (None, Role::Main) if status.started == Some(false) => "running, its startup probe has not passed yet".to_owned(),
+        (None, Role::Main) if status.started == Some(false) => {
+            "running, its startup probe has not passed yet".to_owned()
+        }
         (None, Role::Main) => "running, not ready yet".to_owned(),
         (Some(reason), Role::Main) => reason.to_owned(),
     }

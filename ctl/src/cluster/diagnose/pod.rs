@@ -95,9 +95,7 @@ fn creation(pod: &Pod, warnings: &[&Event]) -> Option<Cause> {
             "FailedMount" | "FailedAttachVolume" | "FailedMapVolume" => {
                 (Kind::Volume, Patience::For(VOLUME_PATIENCE), "its volume cannot be mounted")
             }
-            "FailedCreatePodSandBox" => {
-                (Kind::Sandbox, Patience::For(SANDBOX_PATIENCE), "its sandbox cannot be made")
-            }
+            "FailedCreatePodSandBox" => (Kind::Sandbox, Patience::For(SANDBOX_PATIENCE), "its sandbox cannot be made"),
             _ => return None,
         };
         Some(Cause::new(pod.name_any(), kind, patience, format!("{what}: {message}")))

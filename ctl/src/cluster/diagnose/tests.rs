@@ -37,13 +37,12 @@ fn a_registry_that_does_not_answer_gets_a_second_chance() {
 
 #[test]
 fn the_reason_behind_a_back_off_comes_from_the_warning() {
-    let cause = only(
-        rollout().with_one_pod(&waiting("ImagePullBackOff", "Back-off pulling image \"ghcr.io/x/y:1\"")).warning(
+    let cause =
+        only(rollout().with_one_pod(&waiting("ImagePullBackOff", "Back-off pulling image \"ghcr.io/x/y:1\"")).warning(
             "service-a-1-x",
             "Failed",
             "Failed to pull image \"ghcr.io/x/y:1\": rpc error: code = NotFound desc = manifest unknown",
-        ),
-    );
+        ));
     assert_eq!(cause.patience, Patience::None);
     assert!(cause.text.contains("manifest unknown"), "{}", cause.text);
 }
@@ -151,14 +150,17 @@ fn an_init_container_that_crashes_is_named_as_one() {
 #[test]
 fn pods_that_may_not_be_made_name_the_rule() {
     let refused = |message: &str| {
-        let condition = json!({ "type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message });
-        only(
-            rollout()
-                .deployment(1, 1, "1", json!({}))
-                .replica_set_with("service-a-1", "1", "1", &json!({ "replicas": 0, "conditions": [condition] })),
-        )
+        let condition =
+            json!({ "type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message });
+        only(rollout().deployment(1, 1, "1", json!({})).replica_set_with(
+            "service-a-1",
+            "1",
+            "1",
+            &json!({ "replicas": 0, "conditions": [condition] }),
+        ))
     };
-    let security = refused("pods \"service-a-1-\" is forbidden: violates PodSecurity \"restricted:latest\": privileged");
+    let security =
+        refused("pods \"service-a-1-\" is forbidden: violates PodSecurity \"restricted:latest\": privileged");
     assert_eq!((security.kind, security.patience), (Kind::Admission, Patience::None));
     let quota = refused("pods \"service-a-1-x\" is forbidden: exceeded quota: small, requested: pods=1, used: pods=2");
     assert_eq!(quota.kind, Kind::Quota);
@@ -169,10 +171,11 @@ fn pods_that_may_not_be_made_name_the_rule() {
 fn a_deadline_that_passed_comes_after_what_made_it_pass() {
     let condition = json!({ "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded" });
     let found = causes(
-        rollout()
-            .deployment(1, 1, "1", json!({ "conditions": [condition] }))
-            .replica_set("service-a-1", "1", "1")
-            .pod("service-a-1-x", "1", &waiting("InvalidImageName", "")),
+        rollout().deployment(1, 1, "1", json!({ "conditions": [condition] })).replica_set("service-a-1", "1", "1").pod(
+            "service-a-1-x",
+            "1",
+            &waiting("InvalidImageName", ""),
+        ),
     );
     let kinds: Vec<Kind> = found.iter().map(|cause| cause.kind).collect();
     assert_eq!(kinds, [Kind::Image, Kind::Deadline]);

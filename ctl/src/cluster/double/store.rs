@@ -118,9 +118,8 @@ impl Store {
     fn in_collection(&self, path: &str, selector: &str) -> Vec<Value> {
         let everywhere = !path.contains("/namespaces");
         let plural = path.rsplit('/').next().unwrap_or_default();
-        let inside = |object: &str| {
-            parent(object) == path || (everywhere && parent(object).ends_with(&format!("/{plural}")))
-        };
+        let inside =
+            |object: &str| parent(object) == path || (everywhere && parent(object).ends_with(&format!("/{plural}")));
         let found = self.objects.iter().filter(|(object, value)| inside(object) && matches(selector, value));
         found.map(|(_, value)| value.clone()).collect()
     }
@@ -144,7 +143,8 @@ impl Store {
             return not_found(path);
         }
         let asked = body["metadata"]["resourceVersion"].as_str();
-        if asked.is_some() && asked != before.as_ref().and_then(|object| object["metadata"]["resourceVersion"].as_str()) {
+        if asked.is_some() && asked != before.as_ref().and_then(|object| object["metadata"]["resourceVersion"].as_str())
+        {
             return whole(StatusCode::CONFLICT, &problem(StatusCode::CONFLICT, "the object has been modified"));
         }
         let mut after = before.clone().unwrap_or_else(|| json!({}));
@@ -174,7 +174,10 @@ impl Store {
             }
             Some(_) => {
                 self.remove(path);
-                whole(StatusCode::OK, &json!({ "kind": "Status", "apiVersion": "v1", "status": "Success", "code": 200 }))
+                whole(
+                    StatusCode::OK,
+                    &json!({ "kind": "Status", "apiVersion": "v1", "status": "Success", "code": 200 }),
+                )
             }
         }
     }

@@ -97,7 +97,9 @@ async fn a_holder_that_lives_is_named_in_the_error() {
     // Called when the wait begins; the renewal comes through the watch that begins after it.
     let waiting = move |_| {
         let double = renewing.clone();
-        tokio::spawn(async move { double.put(LEASE, held_by("bob@host/1/2", Timestamp::now())) ; });
+        tokio::spawn(async move {
+            double.put(LEASE, held_by("bob@host/1/2", Timestamp::now()));
+        });
     };
     let error = acquire_in(&cluster, &Inventory::default(), waiting).await.unwrap_err();
     let text = error.explain(&cluster).to_string();

@@ -14,7 +14,9 @@ pub(super) struct Patient(HashMap<(String, Kind), Instant>);
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Until something changes, or until then.
-    Wait { until: Option<Instant> },
+    Wait {
+        until: Option<Instant>,
+    },
     Doomed(Cause),
 }
 

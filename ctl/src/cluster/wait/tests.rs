@@ -83,7 +83,10 @@ async fn a_doomed_rollout_ends_at_once_with_cause_log_and_next_command() {
 #[tokio::test(start_paused = true)]
 async fn limited_patience_ends_the_wait_without_another_event() {
     let double = Double::new();
-    stuck(&double, &json!({ "waiting": { "reason": "CreateContainerConfigError", "message": "secret \"x\" not found" } }));
+    stuck(
+        &double,
+        &json!({ "waiting": { "reason": "CreateContainerConfigError", "message": "secret \"x\" not found" } }),
+    );
     let started = Instant::now();
     let (error, said) = wait_for(&double, Duration::from_mins(5)).await;
     assert_eq!(error.unwrap_err().code(), ExitCode::RolloutFailed);

@@ -13,13 +13,14 @@ use super::request::Outgoing;
 use super::route::{Open, Route};
 use crate::cluster::failure;
 use crate::error::{Error, ExitCode};
-use crate::lookup::{self, Port};
+use crate::lookup;
 use crate::target::ServiceName;
 use crate::way::Voice;
 
 /// Further attempts at a request that nobody took: a pod that goes is replaced in Service and DNS within about a second.
 const RETRIES: u32 = 6;
-/// Without a connection for so long, the port that was assumed is looked up.
+/// Without a connection for so long, the port is looked up: one that the Service does not have is not refused, but
+/// lost on the way.
 const DOUBT: Duration = Duration::from_secs(1);
 /// Between two questions for a name that cluster DNS should know, and does not yet.
 const DNS_PAUSE: Duration = Duration::from_millis(250);
@@ -42,7 +43,7 @@ pub(super) async fn send(
     outgoing: &Outgoing,
     route: &Route<'_>,
 ) -> Result<Response<Body>, Error> {
-    let mut doubtful = open.port_assumed && open.cluster.is_some();
+    let mut doubtful = outgoing.target.service().is_some() && open.cluster.is_some();
     let client_config = config(route);
     let mut asked_dns = 0;
     loop {
@@ -50,6 +51,7 @@ pub(super) async fn send(
         let request = build(open, outgoing)?;
         let (shown, began) = (format!("{} {}", request.method(), request.uri()), Instant::now());
         let client = upstream::Client::with_connector(client_config.clone(), dialer.clone());
+        voice.stage(format!("waiting for {}:{} to answer", open.host, open.port));
         let attempt = attempt(&client, request, &dialer, open, outgoing, doubtful);
         match voice.over(attempt).await? {
             Outcome::Answered(response) => {
@@ -113,7 +115,7 @@ async fn attempt(
     }
 }
 
-/// Looks the port up when the assumed one leads nowhere; resolves only if that changes something.
+/// Looks the port up when it leads nowhere; resolves only if that changes something.
 async fn doubt(dialer: &Dialer, open: &Open, outgoing: &Outgoing) -> Result<Outcome, Error> {
     tokio::select! {
         () = dialer.failed() => {}
@@ -122,12 +124,17 @@ async fn doubt(dialer: &Dialer, open: &Open, outgoing: &Outgoing) -> Result<Outc
     if !dialer.connected()
         && let (Some(cluster), Some(service)) = (&open.cluster, outgoing.target.service())
     {
-        match lookup::port(cluster, &service.name, &open.namespace).await {
-            Ok(Port::Number(port)) if port != open.port => return Ok(Outcome::OtherPort(port)),
+        let (name, namespace) = (&service.name, &open.namespace);
+        match lookup::ports(cluster, name, namespace).await {
+            Ok(Some(ports)) if !ports.have(open.port) => {
+                let other = ports.traffic().filter(|_| open.port_assumed);
+                let wrong = || lookup::wrong_port(name, namespace, open.port, &ports);
+                return other.map(Outcome::OtherPort).ok_or_else(wrong);
+            }
             // The name resolves to something else, or soon to nothing.
-            Ok(Port::NoService) => return Err(lookup::unknown(cluster, &service.name, &open.namespace).await),
+            Ok(None) => return Err(lookup::unknown(cluster, name, namespace).await),
             // As assumed, or not to be known.
-            Ok(_) | Err(_) => {}
+            Ok(Some(_)) | Err(_) => {}
         }
     }
     std::future::pending().await
@@ -139,9 +146,9 @@ async fn hopeless(dialer: &Dialer, open: &Open, outgoing: &Outgoing) -> Result<O
     let service = outgoing.target.service();
     match (failure.as_deref(), &open.cluster, service) {
         (Some(failure @ DialError::NotFound { .. }), Some(cluster), Some(service)) => {
-            match lookup::port(cluster, &service.name, &open.namespace).await {
-                Ok(Port::NoService) => Err(lookup::unknown(cluster, &service.name, &open.namespace).await),
-                Ok(_) => Ok(Outcome::NotKnownYet),
+            match lookup::ports(cluster, &service.name, &open.namespace).await {
+                Ok(None) => Err(lookup::unknown(cluster, &service.name, &open.namespace).await),
+                Ok(Some(_)) => Ok(Outcome::NotKnownYet),
                 Err(_) => Err(undialled(failure, open, outgoing)),
             }
         }

@@ -4,7 +4,6 @@
 use http::Uri;
 use reach::{Cluster, Connector, Way};
 use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::request::Outgoing;
@@ -16,7 +15,7 @@ use crate::lookup;
 use crate::output::Printer;
 use crate::target::{Host, Place, ServiceName};
 use crate::telemetry::{self, Asked, Export};
-use crate::way::{self, Voice};
+use crate::way::{self, Patience, Voice};
 
 /// What a call knows before it talks to anybody.
 #[derive(Debug)]
@@ -48,11 +47,7 @@ pub(super) struct Open {
 }
 
 impl<'a> Route<'a> {
-    pub(super) async fn open(
-        &self,
-        outgoing: &Outgoing,
-        cancel: &CancellationToken,
-    ) -> Result<(Open, Voice<'a>), Error> {
+    pub(super) async fn open(&self, outgoing: &Outgoing, patience: &Patience) -> Result<(Open, Voice<'a>), Error> {
         let chosen = way::chosen(&self.args.way);
         let cluster = match (session::connect(self.globals).await, chosen) {
             (Ok(cluster), _) => Some(cluster),
@@ -69,9 +64,10 @@ impl<'a> Route<'a> {
         let known = outgoing.target.port.or_else(|| service.and_then(|service| lookup::known_port(&service.name)));
         let (port, answers) = self.ask(cluster.clone(), service, &namespace, known, chosen);
 
-        let opening = way::open(chosen, cluster.as_ref(), &namespace, &self.args.way, cancel, self.printer);
+        let opening = way::open(chosen, cluster.as_ref(), &namespace, &self.args.way, patience, self.printer);
         let (connector, mut voice) = opening.await?;
         let jaeger = self.export(connector.clone(), answers);
+        voice.stage("asking the API server for the service's port");
         let port = match (known, port) {
             (Some(port), _) => port,
             (None, Some(port)) => voice.over(port).await.unwrap_or_else(|_| Err(no_port(&outgoing.target.host)))?,
@@ -127,15 +123,14 @@ impl<'a> Route<'a> {
         let own = self.asked.endpoint.clone().filter(|_| self.asked_jaeger.is_none());
         if let Some(endpoint) = &own {
             let endpoint = endpoint.parse::<Uri>().ok();
-            telemetry::export_to(endpoint.map(|endpoint| Export::new(way::direct(), endpoint, true)));
+            telemetry::export_to(endpoint.map(|endpoint| Export::new(way::direct(), endpoint, Source::Asked)));
         }
         let sampled = self.sampled;
         AbortOnDropHandle::new(tokio::spawn(async move {
             let jaeger = jaeger.await.unwrap_or_else(|_| Jaeger::guess());
             if own.is_none() {
                 let endpoint = jaeger.traces().filter(|_| sampled);
-                let asked_for = jaeger.source == Source::Asked;
-                telemetry::export_to(endpoint.map(|endpoint| Export::new(connector, endpoint, asked_for)));
+                telemetry::export_to(endpoint.map(|endpoint| Export::new(connector, endpoint, jaeger.source)));
             }
             jaeger
         }))

@@ -82,7 +82,7 @@ async fn call(address: SocketAddr, args: &[&str]) -> Called {
     let route = Route { args: &args, globals: &globals, printer: &printer, asked_jaeger: None, asked, sampled: false };
     let outgoing = Outgoing::from_args(&args).unwrap();
     let mut sink = Sink::open(None, &printer).unwrap();
-    let answered = answer(&route, outgoing, &CancellationToken::new(), &mut sink).await;
+    let answered = answer(&route, outgoing, &Patience::new("calling", args.timeout), &mut sink).await;
     Called { outcome: answered.map(|answered| answered.status.as_u16()), out: out.text(), err: err.text() }
 }
 

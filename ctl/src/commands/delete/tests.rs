@@ -88,7 +88,10 @@ async fn a_deletion_that_fails_half_way_can_be_tried_again() {
 #[tokio::test(start_paused = true)]
 async fn pods_that_do_not_end_are_said_at_the_timeout() {
     let double = deployed();
-    double.put("/api/v1/namespaces/shop/pods/p", json!({ "metadata": { "labels": labels("msctl") }, "spec": { "containers": [] } }));
+    double.put(
+        "/api/v1/namespaces/shop/pods/p",
+        json!({ "metadata": { "labels": labels("msctl") }, "spec": { "containers": [] } }),
+    );
     let error = run(&double, &["service-a", "--timeout", "10s"]).await.0.unwrap_err();
     assert_eq!(error.code(), ExitCode::TimedOut);
     assert!(error.to_string().contains("1 pod is ending"), "{error}");

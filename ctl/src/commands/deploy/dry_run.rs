@@ -18,18 +18,15 @@ use crate::output::Printer;
 use reach::Cluster;
 
 /// Prints the objects; no cluster is asked, so none is known to exist already.
-pub(super) fn client(
-    wanted: &[Wanted],
-    namespace: &str,
-    format: Format,
-    printer: &Printer,
-) -> Result<ExitCode, Error> {
+pub(super) fn client(wanted: &[Wanted], namespace: &str, format: Format, printer: &Printer) -> Result<ExitCode, Error> {
     let mut manifests = Vec::new();
     for wanted in wanted {
         manifests.extend(wanted.objects(namespace)?);
     }
     match format {
-        Format::Json | Format::Yaml => print_manifests(manifests.into_iter().map(|(_, manifest)| manifest), format, printer)?,
+        Format::Json | Format::Yaml => {
+            print_manifests(manifests.into_iter().map(|(_, manifest)| manifest), format, printer)?
+        }
         Format::Name => {
             for (reference, _) in &manifests {
                 printer.line(&reference.to_string())?;

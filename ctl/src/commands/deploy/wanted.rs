@@ -57,8 +57,9 @@ impl Wanted {
             error.next("see charts/microservice/values.yaml for every key, with what it means")
         })?;
         if args.replicas.is_some() && values.autoscaling.enabled {
-            return Err(refused("it has an autoscaler, which would undo --replicas".to_owned())
-                .next("--set autoscaling.minReplicas=N,autoscaling.maxReplicas=M, or --set autoscaling.enabled=false"));
+            return Err(refused("it has an autoscaler, which would undo --replicas".to_owned()).next(
+                "--set autoscaling.minReplicas=N,autoscaling.maxReplicas=M, or --set autoscaling.enabled=false",
+            ));
         }
         Ok(Self { service: service.to_owned(), values, asked: user.asked })
     }
@@ -87,7 +88,8 @@ impl UserInput {
         let mut all = UserValues::default();
         for path in &args.values {
             let (text, name) = read_file(path)?;
-            all.file(&text, &name).map_err(|cause| Error::usage(format!("cannot use {name}")).why(cause.to_string()))?;
+            all.file(&text, &name)
+                .map_err(|cause| Error::usage(format!("cannot use {name}")).why(cause.to_string()))?;
         }
         let flags = [
             (Kind::Json, &args.set_json),
@@ -201,7 +203,9 @@ mod tests {
 
     #[test]
     fn an_unknown_key_a_wrong_type_and_a_port_out_of_range_name_the_key() {
-        for (text, key) in [("replcas=2", "replcas"), ("replicas=two", "replicas"), ("service.port=70000", "service.port")] {
+        for (text, key) in
+            [("replcas=2", "replcas"), ("replicas=two", "replicas"), ("service.port=70000", "service.port")]
+        {
             let refusal = refusal(&["service-a"], &set(&[text]));
             assert!(refusal.contains(key), "{text}: {refusal}");
         }

@@ -108,7 +108,10 @@ async fn an_unknown_service_is_an_error_with_the_name_that_was_meant() {
     double.put("/api/v1/namespaces/shop", json!({}));
     let error = run(&double, &["servce-a", "--replicas", "5"]).await.0.unwrap_err();
     let text = error.to_string();
-    assert!(text.contains("no service servce-a in namespace shop") && text.contains("did you mean service-a?"), "{text}");
+    assert!(
+        text.contains("no service servce-a in namespace shop") && text.contains("did you mean service-a?"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

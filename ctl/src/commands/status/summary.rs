@@ -159,9 +159,7 @@ impl Summary {
 fn activities(pods: &[&Pod], told: &[Reason]) -> Vec<Reason> {
     let untold = pods.iter().filter(|pod| !told.iter().any(|reason| reason.subject == pod.name_any()));
     untold
-        .filter_map(|pod| {
-            diagnose::activity(pod).map(|text| Reason { subject: pod.name_any(), kind: None, text })
-        })
+        .filter_map(|pod| diagnose::activity(pod).map(|text| Reason { subject: pod.name_any(), kind: None, text }))
         .collect()
 }
 

@@ -37,7 +37,8 @@ fn put(double: &Double, namespace: &str, service: &str, ready: i32, state: &Valu
         json!({ "metadata": { "labels": labels(service), "annotations": annotations, "ownerReferences": [owner] },
                 "spec": { "selector": {} } }),
     );
-    let container = json!({ "name": "x", "image": "x:1", "imageID": "", "ready": ready > 0, "restartCount": 4, "state": state });
+    let container =
+        json!({ "name": "x", "image": "x:1", "imageID": "", "ready": ready > 0, "restartCount": 4, "state": state });
     let is_ready = if ready > 0 { "True" } else { "False" };
     double.put(
         &format!("/api/v1/namespaces/{namespace}/pods/{service}-1-x"),
@@ -67,7 +68,9 @@ fn shop() -> Double {
 
 /// Ages and column widths that depend on the clock aside.
 fn columns(out: &str) -> Vec<Vec<String>> {
-    out.lines().map(|line| line.split("   ").map(|cell| cell.trim().to_owned()).filter(|cell| !cell.is_empty()).collect()).collect()
+    out.lines()
+        .map(|line| line.split("   ").map(|cell| cell.trim().to_owned()).filter(|cell| !cell.is_empty()).collect())
+        .collect()
 }
 
 #[tokio::test]
@@ -133,7 +136,8 @@ async fn an_empty_namespace_is_no_error() {
 #[tokio::test]
 async fn a_forbidden_list_names_the_right_that_is_missing() {
     let double = shop();
-    let message = "pods is forbidden: User \"eve\" cannot list resource \"pods\" in API group \"\" at the cluster scope";
+    let message =
+        "pods is forbidden: User \"eve\" cannot list resource \"pods\" in API group \"\" at the cluster scope";
     double.fail(Method::GET, "/pods", 1, 403, message);
     let error = run(&double, &["-A"]).await.0.unwrap_err();
     assert_eq!(error.code(), ExitCode::Forbidden);

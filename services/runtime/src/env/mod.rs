@@ -1,7 +1,7 @@
 //! Configuration from environment variables: typed, with every mistake reported at once.
 //!
-//! A variable that is unset or empty has its default, as the OpenTelemetry specification has it for its own. Reading goes through a
-//! lookup function, so that tests never touch the process's environment.
+//! A variable that is unset or empty has its default, as the OpenTelemetry specification has it for its own. Reading
+//! goes through a lookup function, so that tests never touch the process's environment.
 
 mod value;
 

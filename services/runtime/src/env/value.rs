@@ -42,7 +42,8 @@ impl Value for usize {
     }
 }
 
-/// A duration with its unit: `250ms`, `5s`, `1m`, `1h`. At most a day: what waits longer than that is a mistake in the unit.
+/// A duration with its unit: `250ms`, `5s`, `1m`, `1h`. At most a day: what waits longer than that is a mistake in the
+/// unit.
 impl Value for Duration {
     const ALLOWED: &'static str = "a duration with its unit (ms, s, m, h), such as 250ms, 5s or 1m, at most 24h";
 

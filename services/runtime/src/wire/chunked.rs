@@ -1,7 +1,7 @@
 //! Finding the end of a chunked body (RFC 9112, section 7.1), so that the head after it can be judged.
 //!
-//! Nothing is decoded: hyper does that. What is malformed here is malformed for hyper too, or its reader is laxer; in both cases
-//! nothing that follows is passed on.
+//! Nothing is decoded: hyper does that. What is malformed here is malformed for hyper too, or its reader is laxer; in
+//! both cases nothing that follows is passed on.
 
 /// Bytes in the trailers, and in a chunk's extensions; hyper's bounds are of this order.
 const MAX_EXTRA: usize = 16 * 1024;

@@ -16,7 +16,8 @@ use super::screen::{Screen, Verdict};
 use crate::config::Limits;
 use crate::drain::{Drain, Phase};
 
-/// What hyper gets to read in the place of a refused head. Its method is nobody's, so that no one takes it for a real request.
+/// What hyper gets to read in the place of a refused head. Its method is nobody's, so that no one takes it for a real
+/// request.
 const STAND_IN: &[u8] = b"REFUSED / HTTP/1.1\r\nconnection: close\r\n\r\n";
 
 /// What the two ends of one connection, the socket and the handler, know of each other.
@@ -168,12 +169,14 @@ impl Guard {
         true
     }
 
-    /// Nothing to read now: whether the wait has lasted too long. Ready with an end of input, or with a stand-in in `ready`.
+    /// Nothing to read now: whether the wait has lasted too long. Ready with an end of input, or with a stand-in in
+    /// `ready`.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let allowed = if !self.held.is_empty() {
             self.limits.head_timeout
         } else if self.line.is_busy() || self.screen.inside_body() || self.unread.is_some() {
-            // A request in flight has the handler's deadlines, its body has its own, an unread answer the write clock's.
+            // A request in flight has the handler's deadlines, its body has its own, an unread answer the write
+            // clock's.
             self.waiting = None;
             return Poll::Pending;
         } else if self.drain.reached(Phase::Draining) {
@@ -267,8 +270,8 @@ impl AsyncWrite for Guard {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(Pin::new(&mut this.socket).poll_flush(cx))?;
-        // hyper does not read again after an answer until the socket has something: the idle clock starts here. When it fires,
-        // the connection is polled, and read.
+        // hyper does not read again after an answer until the socket has something: the idle clock starts here. When
+        // it fires, the connection is polled, and read.
         if this.held.is_empty() && this.poll_deadline(cx).is_ready() {
             cx.waker().wake_by_ref();
         }

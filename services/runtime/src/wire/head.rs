@@ -114,7 +114,8 @@ fn framing(headers: &[httparse::Header<'_>], http_11: bool) -> Result<Framing, R
     }
     match (length, coding) {
         (Some(_), Some(_)) => Err(Refusal::LengthAndCoding),
-        // Only `chunked` itself: nobody decodes another coding here, so `gzip, chunked` would reach the handler as gzip.
+        // Only `chunked` itself: nobody decodes another coding here, so `gzip, chunked` would reach the handler as
+        // gzip.
         (None, Some(coding)) if http_11 && coding.eq_ignore_ascii_case(b"chunked") => Ok(Framing::Chunked),
         (None, Some(_)) => Err(Refusal::Coding),
         (None | Some(0), None) => Ok(Framing::Empty),

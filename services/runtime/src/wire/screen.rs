@@ -1,4 +1,5 @@
-//! Following a connection's requests, byte by byte of framing: which bytes may go on, which wait for the rest of their head.
+//! Following a connection's requests, byte by byte of framing: which bytes may go on, which wait for the rest of their
+//! head.
 
 use super::chunked::{Chunks, Progress};
 use super::head::{self, Framing, Refusal};
@@ -25,8 +26,8 @@ enum At {
 /// What to do with the bytes at hand.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// This many, from the first, go on. Those after them are an incomplete head to be shown again with more, or, with a
-    /// refusal or when stopped, to be dropped.
+    /// This many, from the first, go on. Those after them are an incomplete head to be shown again with more, or, with
+    /// a refusal or when stopped, to be dropped.
     pub(crate) pass: usize,
     /// Whole heads among them.
     pub(crate) heads: u32,

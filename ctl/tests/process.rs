@@ -1,0 +1,214 @@
+//! The program as a process: exit codes, streams, signals. No cluster; what answers, if anything, is a socket here.
+
+#![expect(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+fn msctl(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_msctl"));
+    command.args(args).env_remove("KUBECONFIG").env_remove("KUBERNETES_SERVICE_HOST").env("HOME", "/nonexistent");
+    command.stdin(Stdio::null());
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    msctl(args).output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// A kubeconfig for a server on this port, removed when dropped.
+struct Kubeconfig(PathBuf);
+
+impl Kubeconfig {
+    fn new(test: &str, port: u16) -> Self {
+        let path = std::env::temp_dir().join(format!("msctl-{test}-{}.yaml", std::process::id()));
+        let config = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: dev\n\
+             clusters: [{{name: dev, cluster: {{server: 'http://127.0.0.1:{port}'}}}}]\n\
+             users: [{{name: dev, user: {{}}}}]\n\
+             contexts: [{{name: dev, context: {{cluster: dev, user: dev, namespace: shop}}}}]\n"
+        );
+        std::fs::write(&path, config).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Kubeconfig {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// A port that accepts connections and never says anything.
+fn silent_server() -> (TcpListener, u16) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+#[test]
+fn help_and_version_are_results_on_stdout() {
+    let version = run(&["--version"]);
+    assert_eq!(code(&version), 0);
+    assert!(String::from_utf8_lossy(&version.stdout).starts_with("msctl "));
+    let help = run(&["deploy", "--help"]);
+    assert_eq!(code(&help), 0);
+    assert!(String::from_utf8_lossy(&help.stdout).contains("msctl deploy service-a"));
+    assert_eq!(stderr(&help), "");
+}
+
+#[test]
+fn a_misspelt_verb_is_a_usage_error_with_the_one_that_was_meant() {
+    let output = run(&["deplyo"]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("'deploy'"), "{}", stderr(&output));
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn numbers_out_of_range_are_usage_errors_that_say_the_range() {
+    for args in [
+        &["deploy", "orders", "--image", "x/y:1", "--port", "70000"][..],
+        &["scale", "service-a", "--replicas", "-1"],
+        &["scale", "service-a", "--replicas", "many"],
+        &["deploy", "service-a", "--timeout", "soon"],
+        &["scale", "service-a"],
+        &["scale", "service-a", "--min", "5", "--max", "2"],
+    ] {
+        let output = run(args);
+        assert_eq!(code(&output), 2, "{args:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn no_kubeconfig_is_an_error_with_the_next_step() {
+    for args in
+        [&["deploy", "service-a"][..], &["status"], &["scale", "service-a", "--replicas", "2"], &["delete", "x"]]
+    {
+        let output = run(args);
+        assert_eq!(code(&output), 3, "{args:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains("no kubeconfig found") && stderr(&output).contains("next:"), "{args:?}");
+    }
+}
+
+#[test]
+fn a_client_side_dry_run_needs_no_cluster() {
+    let output = run(&["deploy", "service-a", "--dry-run=client", "-o", "yaml", "-n", "shop"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("kind: Deployment") && text.contains("namespace: shop"), "{text}");
+}
+
+#[test]
+fn an_unreachable_api_server_has_its_own_exit_code() {
+    let (listener, port) = silent_server();
+    drop(listener);
+    let config = Kubeconfig::new("refused", port);
+    let output = run(&["--kubeconfig", config.path(), "deploy", "service-a"]);
+    assert_eq!(code(&output), 3, "{}", stderr(&output));
+    assert!(stderr(&output).contains(&format!("127.0.0.1:{port}")), "{}", stderr(&output));
+}
+
+#[test]
+fn an_api_server_that_never_answers_is_given_up_at_the_request_timeout() {
+    let (_listener, port) = silent_server();
+    let config = Kubeconfig::new("silent", port);
+    let output = run(&["--kubeconfig", config.path(), "status", "--request-timeout", "300ms"]);
+    assert_eq!(code(&output), 3, "{}", stderr(&output));
+}
+
+#[test]
+fn a_deadline_has_its_own_exit_code() {
+    let (_listener, port) = silent_server();
+    let config = Kubeconfig::new("deadline", port);
+    let output = run(&["--kubeconfig", config.path(), "deploy", "service-a", "--timeout", "300ms"]);
+    assert_eq!(code(&output), 70, "{}", stderr(&output));
+    assert!(stderr(&output).contains("deploy service-a is not done after 300ms"), "{}", stderr(&output));
+}
+
+/// Starts msctl, waits until it has made a request, and sends it a signal.
+fn interrupted(test: &str, args: &[&str], signal: &str) -> Output {
+    let (listener, port) = silent_server();
+    let config = Kubeconfig::new(test, port);
+    let child = msctl(args)
+        .args(["--kubeconfig", config.path(), "--request-timeout", "1s"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut connection, _) = listener.accept().unwrap();
+    // Its handlers are there before its first request.
+    assert!(connection.read(&mut [0; 1]).unwrap() > 0);
+    send(&child, signal);
+    // Nobody answers the requests that give things back either.
+    let output = child.wait_with_output().unwrap();
+    drop(listener);
+    output
+}
+
+fn send(child: &Child, signal: &str) {
+    let sent = Command::new("sh").args(["-c", &format!("kill -{signal} {}", child.id())]).status().unwrap();
+    assert!(sent.success());
+}
+
+#[test]
+fn ctrl_c_ends_every_wait_with_130() {
+    for (verb, args) in [
+        ("deploy", &["deploy", "service-a"][..]),
+        ("scale", &["scale", "service-a", "--replicas", "2"]),
+        ("status", &["status"]),
+        ("delete", &["delete", "service-a"]),
+    ] {
+        let output = interrupted(verb, args, "INT");
+        assert_eq!(code(&output), 130, "{verb}: {}", stderr(&output));
+        assert!(stderr(&output).contains("error: interrupted"), "{verb}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn sigterm_ends_it_as_ctrl_c_does() {
+    assert_eq!(code(&interrupted("term", &["status"], "TERM")), 130);
+}
+
+#[test]
+fn a_closed_pipe_on_stdout_ends_quietly() {
+    let mut child = msctl(&["completion", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::with_capacity(16, child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    // The reader is gone; the rest of the script has nowhere to go.
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), 0);
+    assert_eq!(stderr(&output), "");
+}
+
+// Elsewhere there is no such device, and a unit test of the printer stands for it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_behind_stdout_is_an_error() {
+    let full = std::fs::File::create("/dev/full").unwrap();
+    let output = msctl(&["completion", "bash"]).stdout(full).output().unwrap();
+    assert_eq!(code(&output), 1);
+    assert!(stderr(&output).contains("cannot write to stdout"));
+}
+
+#[test]
+fn without_a_terminal_there_is_no_colour() {
+    for args in [&["--help"][..], &["deploy", "orders"], &["deplyo"]] {
+        let output = run(args);
+        assert!(!output.stdout.contains(&0x1b) && !output.stderr.contains(&0x1b), "{args:?}");
+    }
+}
