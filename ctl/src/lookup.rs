@@ -108,8 +108,9 @@ pub(crate) fn wrong_port(name: &str, namespace: &str, asked: u16, ports: &Ports)
 pub(crate) async fn unknown(cluster: &Cluster, name: &str, namespace: &str) -> Error {
     let services: Api<Service> = Api::namespaced(cluster.client.clone(), namespace);
     let listed = services.list_metadata(&ListParams::default().limit(500)).await;
-    let names: Option<Vec<String>> =
-        listed.ok().map(|list| callable(list.items.into_iter().filter_map(|item| item.metadata.name).collect()));
+    let names: Option<Vec<String>> = listed
+        .ok()
+        .map(|list| callable(&list.items.into_iter().filter_map(|item| item.metadata.name).collect::<Vec<_>>()));
     let error = Error::new(ExitCode::Failed, format!("cannot call {name}: there is no such service"))
         .place(format!("namespace {namespace}, context {}", cluster.context));
     let Some(names) = names else {
@@ -124,7 +125,7 @@ pub(crate) async fn unknown(cluster: &Cluster, name: &str, namespace: &str) -> E
 }
 
 /// Without the headless twins: they are for those who balance themselves.
-fn callable(names: Vec<String>) -> Vec<String> {
+fn callable(names: &[String]) -> Vec<String> {
     let twin =
         |name: &String| name.strip_suffix("-headless").is_some_and(|base| names.iter().any(|other| other == base));
     names.iter().filter(|name| !twin(name)).cloned().collect()
@@ -139,6 +140,20 @@ fn enumerate(names: &[String]) -> String {
         _ if names.len() <= SHOWN => format!("services {}", names.join(", ")),
         _ => format!("services {} and {} more", names[..SHOWN].join(", "), names.len() - SHOWN),
     }
+}
+
+/// Whether the Deployment of that name is there and asked to have no pods: then nobody will ever answer.
+pub(crate) async fn is_scaled_to_zero(cluster: &Cluster, name: &str, namespace: &str) -> bool {
+    let deployments: Api<Deployment> = Api::namespaced(cluster.client.clone(), namespace);
+    let found = deployments.get_opt(name).await.ok().flatten();
+    found.and_then(|deployment| deployment.spec).is_some_and(|spec| spec.replicas == Some(0))
+}
+
+/// The error for that.
+pub(crate) fn nobody(name: &str, namespace: &str) -> Error {
+    Error::new(ExitCode::Failed, format!("cannot call {name}: it is scaled to no replicas"))
+        .why(format!("Deployment {name} in namespace {namespace} has replicas: 0"))
+        .next(format!("msctl scale {name} --replicas 1 -n {namespace}"))
 }
 
 /// Where the pods of a Deployment send their spans, by one request. `None` also when it can't be
@@ -205,7 +220,7 @@ mod tests {
     #[test]
     fn headless_twins_are_not_offered() {
         let names = ["a", "a-headless", "b-headless"].map(str::to_owned).to_vec();
-        assert_eq!(callable(names), ["a", "b-headless"]);
+        assert_eq!(callable(&names), ["a", "b-headless"]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::Globals;
 use crate::cli::call::{Via, WayArgs};
 use crate::cluster::{failure, session};
 use crate::error::{Error, ExitCode};
@@ -27,12 +28,33 @@ const MESSAGES: usize = 32;
 /// A wait that takes longer than this is spoken of.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// Which way `--via` asks for, or the one that fits where we run.
-pub(crate) fn chosen(args: &WayArgs) -> Way {
-    reach::resolve_way(args.via.map(|via| match via {
+/// Which way `--via` asks for, or the one that fits where we run; and the API server, which the relay needs. Inside a
+/// cluster the network is ours to use without it: only what the API server knows is out of reach.
+pub(crate) async fn choose(args: &WayArgs, globals: &Globals) -> Result<(Way, Option<Cluster>), Error> {
+    let asked = args.via.map(|via| match via {
         Via::Relay => Way::Relay,
         Via::Direct => Way::Direct,
-    }))
+    });
+    match (reach::resolve_way(asked), session::connect(globals).await) {
+        (way, Ok(cluster)) => Ok((way, Some(cluster))),
+        (Way::Direct, Err(_)) => Ok((Way::Direct, None)),
+        // A pod without a service account's token and without a kubeconfig.
+        (Way::Relay, Err(_)) if asked.is_none() && in_a_pod() => Ok((Way::Direct, None)),
+        (Way::Relay, Err(error)) => Err(error),
+    }
+}
+
+/// Every container of a pod has it: <https://kubernetes.io/docs/tutorials/services/connect-applications-service/>
+fn in_a_pod() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+}
+
+/// The namespace of the command, for where nothing else says one.
+pub(crate) fn namespace<'a>(cluster: Option<&'a Cluster>, globals: &'a Globals) -> &'a str {
+    match cluster {
+        Some(cluster) => &cluster.namespace,
+        None => globals.namespace.as_deref().unwrap_or("default"),
+    }
 }
 
 /// What a relay has to say, for the terminal.

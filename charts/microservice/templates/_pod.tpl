@@ -11,7 +11,7 @@ imagePullSecrets:
 {{- end }}
 securityContext:
   {{- include "microservice.podSecurityContext" . | nindent 2 }}
-terminationGracePeriodSeconds: {{ add (int64 .Values.drain.delaySeconds) (int64 .Values.drain.timeoutSeconds) 5 }}
+terminationGracePeriodSeconds: {{ add (int64 .Values.drain.delaySeconds) (int64 .Values.drain.timeoutSeconds) 10 }}
 {{- with .Values.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}

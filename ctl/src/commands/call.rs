@@ -82,6 +82,7 @@ async fn answer(
         received += data.len() as u64;
         sink.write(&data)?;
     }
+    sink.end()?;
     if head.status.as_u16() >= 400 {
         route.printer.note(&format!("{} answered {}", route.args.target, head.status));
     }

@@ -61,7 +61,9 @@ async fn delete(cluster: &Cluster, args: DeleteArgs, printer: &Printer) -> Resul
             let timeout = args.wait.timeout;
             let wait = Wait { cluster, printer, action: action.clone(), timeout, since: started };
             wait.until_done(watch, &targets).await?;
-            let lingering: Vec<&Removed> = removed.iter().flat_map(|(_, removed)| removed).collect();
+            // The watch has seen the Deployments go.
+            let others = removed.iter().flat_map(|(_, removed)| removed).filter(|one| !one.reference.is_deployment());
+            let lingering: Vec<&Removed> = others.collect();
             let named = lingering.iter().filter(|removed| removed.lingering.is_some());
             printer.live(named.map(|removed| format!("waiting until {} is gone", removed.reference)).collect());
             let lingering =

@@ -4,7 +4,6 @@ use reach::{Cluster, Connector, Way};
 
 use super::call::hops;
 use crate::cli::{Format, Globals, trace::TraceArgs};
-use crate::cluster::session;
 use crate::collector::{self, Jaeger};
 use crate::error::{Error, ExitCode, did_you_mean};
 use crate::interrupt::Interrupt;
@@ -88,17 +87,9 @@ async fn fetch(
     patience: &Patience,
     printer: &Printer,
 ) -> Result<Trace, Error> {
-    let chosen = way::chosen(&args.way);
     let asked = args.way.jaeger.as_deref().map(collector::place).transpose()?;
-    let cluster = match (session::connect(globals).await, chosen) {
-        (Ok(cluster), _) => Some(cluster),
-        (Err(_), Way::Direct) => None,
-        (Err(error), Way::Relay) => return Err(error),
-    };
-    let default = match &cluster {
-        Some(cluster) => &cluster.namespace,
-        None => globals.namespace.as_deref().unwrap_or("default"),
-    };
+    let (chosen, cluster) = way::choose(&args.way, globals).await?;
+    let default = way::namespace(cluster.as_ref(), globals);
     let namespace = wanted.place().map_or(default, |service| service.namespace_or(default)).to_owned();
     let jaeger = async {
         match &asked {

@@ -11,8 +11,8 @@ use crate::Release;
 use crate::values::Values;
 use crate::values::types::{self, TolerationEffect, TolerationOperator};
 
-/// Seconds between the end of the drain and the kill.
-const KILL_MARGIN: i64 = 5;
+/// Seconds between the end of the drain and the kill: closing connections takes up to one, flushing spans up to five.
+const KILL_MARGIN: i64 = 10;
 
 pub(super) fn template(release: &Release<'_>, values: &Values, config_checksum: &str) -> PodTemplateSpec {
     let mut annotations = values.pod_annotations.clone();

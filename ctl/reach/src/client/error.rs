@@ -129,18 +129,27 @@ impl Trouble {
         if find::<kube::client::AuthError>(error).is_some() {
             return Self::Unauthorized;
         }
-        if find::<tower::timeout::error::Elapsed>(error).is_some()
-            || find::<tokio::time::error::Elapsed>(error).is_some()
-        {
+        // No connection in time is no server, not a slow one.
+        if never_connected(error) {
+            return Self::Unreachable;
+        }
+        if is_elapsed(error) {
             return Self::TimedOut;
         }
-        let io = find::<std::io::Error>(error).map(std::io::Error::kind);
-        if io == Some(std::io::ErrorKind::TimedOut) {
-            return Self::TimedOut;
-        }
+        let io = find::<std::io::Error>(error);
         let hyper = find::<hyper_util::client::legacy::Error>(error).is_some() || find::<hyper::Error>(error).is_some();
         if io.is_some() || hyper { Self::Unreachable } else { Self::Other }
     }
+}
+
+fn never_connected(error: &(dyn std::error::Error + 'static)) -> bool {
+    find::<hyper_util::client::legacy::Error>(error).is_some_and(hyper_util::client::legacy::Error::is_connect)
+}
+
+fn is_elapsed(error: &(dyn std::error::Error + 'static)) -> bool {
+    find::<tower::timeout::error::Elapsed>(error).is_some()
+        || find::<tokio::time::error::Elapsed>(error).is_some()
+        || find::<std::io::Error>(error).is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut)
 }
 
 /// A request that the API server did not grant, or that did not reach it.
@@ -161,6 +170,7 @@ impl ApiError {
         let cause = match &error {
             kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
             kube::Error::Api(status) => format!("HTTP {} {}", status.code, status.reason),
+            other if never_connected(other) && is_elapsed(other) => "no connection in time".to_owned(),
             other => root_cause(other),
         };
         Self { trouble: Trouble::of(&error), action, server, cause, error: Box::new(error) }

@@ -133,7 +133,10 @@ async fn doubt(dialer: &Dialer, open: &Open, outgoing: &Outgoing) -> Result<Outc
             }
             // The name resolves to something else, or soon to nothing.
             Ok(None) => return Err(lookup::unknown(cluster, name, namespace).await),
-            // As assumed, or not to be known.
+            Ok(Some(_)) if lookup::is_scaled_to_zero(cluster, name, namespace).await => {
+                return Err(lookup::nobody(name, namespace));
+            }
+            // As assumed, or not to be known: pods come and go.
             Ok(Some(_)) | Err(_) => {}
         }
     }

@@ -8,7 +8,6 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::request::Outgoing;
 use crate::cli::{Globals, call::CallArgs};
-use crate::cluster::session;
 use crate::collector::{Jaeger, Source};
 use crate::error::Error;
 use crate::lookup;
@@ -48,17 +47,8 @@ pub(super) struct Open {
 
 impl<'a> Route<'a> {
     pub(super) async fn open(&self, outgoing: &Outgoing, patience: &Patience) -> Result<(Open, Voice<'a>), Error> {
-        let chosen = way::chosen(&self.args.way);
-        let cluster = match (session::connect(self.globals).await, chosen) {
-            (Ok(cluster), _) => Some(cluster),
-            // The network is ours to use; only what the API server knows is out of reach.
-            (Err(_), Way::Direct) => None,
-            (Err(error), Way::Relay) => return Err(error),
-        };
-        let default = match &cluster {
-            Some(cluster) => &cluster.namespace,
-            None => self.globals.namespace.as_deref().unwrap_or("default"),
-        };
+        let (chosen, cluster) = way::choose(&self.args.way, self.globals).await?;
+        let default = way::namespace(cluster.as_ref(), self.globals);
         let service = outgoing.target.service();
         let namespace = service.map_or(default, |service| service.namespace_or(default)).to_owned();
         let known = outgoing.target.port.or_else(|| service.and_then(|service| lookup::known_port(&service.name)));

@@ -1,7 +1,7 @@
 //! Where the answer goes: its bytes to stdout or a file, exactly as they came.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use http::response::Parts;
@@ -12,7 +12,7 @@ use crate::output::Printer;
 /// Takes a body piece by piece.
 #[derive(Debug)]
 pub(super) enum Sink<'a> {
-    Stdout { printer: &'a Printer, last: Option<u8> },
+    Stdout { printer: &'a Printer, last: Option<u8>, terminal: bool },
     File(OutputFile),
 }
 
@@ -28,7 +28,7 @@ pub(super) struct OutputFile {
 
 impl<'a> Sink<'a> {
     pub(super) fn open(path: Option<&Path>, printer: &'a Printer) -> Result<Self, Error> {
-        let Some(path) = path else { return Ok(Self::Stdout { printer, last: None }) };
+        let Some(path) = path else { return Ok(Self::stdout(printer, std::io::stdout().is_terminal())) };
         let ours = !path.exists();
         let file = OpenOptions::new()
             .write(true)
@@ -37,6 +37,10 @@ impl<'a> Sink<'a> {
             .open(path)
             .map_err(|cause| Error::usage(format!("cannot write to {}", path.display())).why(cause.to_string()))?;
         Ok(Self::File(OutputFile { path: path.to_owned(), file, ours }))
+    }
+
+    fn stdout(printer: &'a Printer, terminal: bool) -> Self {
+        Self::Stdout { printer, last: None, terminal }
     }
 
     /// The answer has begun.
@@ -54,7 +58,7 @@ impl<'a> Sink<'a> {
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         match self {
-            Self::Stdout { printer, last } => {
+            Self::Stdout { printer, last, .. } => {
                 *last = bytes.last().copied().or(*last);
                 printer.bytes(bytes)
             }
@@ -67,6 +71,15 @@ impl<'a> Sink<'a> {
         match self {
             Self::Stdout { printer, .. } => printer.closed(),
             Self::File(_) => false,
+        }
+    }
+
+    /// The answer has ended. On a terminal, and only there, its last line is ended too: a prompt in the middle of a
+    /// body is nobody's byte-exact copy.
+    pub(super) fn end(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Stdout { last: Some(last), terminal: true, .. } if *last != b'\n' => self.write(b"\n"),
+            Self::Stdout { .. } | Self::File(_) => Ok(()),
         }
     }
 
@@ -120,7 +133,7 @@ mod tests {
     #[test]
     fn stdout_gets_the_bytes_and_nothing_else() {
         let (printer, out, _) = captured();
-        let mut sink = Sink::open(None, &printer).unwrap();
+        let mut sink = Sink::stdout(&printer, false);
         sink.begin().unwrap();
         sink.write(b"Hello, ").unwrap();
         sink.write(b"World!").unwrap();
@@ -128,10 +141,23 @@ mod tests {
     }
 
     #[test]
+    fn the_last_line_is_ended_on_a_terminal_alone() {
+        for (terminal, body, shown) in
+            [(true, "Hello", "Hello\n"), (true, "Hello\n", "Hello\n"), (true, "", ""), (false, "Hello", "Hello")]
+        {
+            let (printer, out, _) = captured();
+            let mut sink = Sink::stdout(&printer, terminal);
+            sink.write(body.as_bytes()).unwrap();
+            sink.end().unwrap();
+            assert_eq!(out.text(), shown);
+        }
+    }
+
+    #[test]
     fn what_follows_a_body_stands_one_empty_line_below() {
         let (printer, _, _) = captured();
         for (body, gap) in [("Hello", "\n\n"), ("Hello\n", "\n"), ("", "")] {
-            let mut sink = Sink::open(None, &printer).unwrap();
+            let mut sink = Sink::stdout(&printer, false);
             sink.write(body.as_bytes()).unwrap();
             assert_eq!(sink.gap_below(), gap, "{body:?}");
         }

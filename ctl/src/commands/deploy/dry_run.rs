@@ -25,7 +25,7 @@ pub(super) fn client(wanted: &[Wanted], namespace: &str, format: Format, printer
     }
     match format {
         Format::Json | Format::Yaml => {
-            print_manifests(manifests.into_iter().map(|(_, manifest)| manifest), format, printer)?
+            print_manifests(manifests.into_iter().map(|(_, manifest)| manifest), format, printer)?;
         }
         Format::Name => {
             for (reference, _) in &manifests {

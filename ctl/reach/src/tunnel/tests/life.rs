@@ -16,7 +16,7 @@ use super::{echo, soon, web};
 use crate::client::Trouble;
 use crate::relay::RelayConfig;
 use crate::relay::testing::TestRelay;
-use crate::tunnel::{DialError, Progress, Tunnel, TunnelError, TunnelStream};
+use crate::tunnel::{DialError, Progress, Tunnel, TunnelError, TunnelOptions, TunnelStream};
 use crate::{Cluster, Connector, KubeOptions, Way};
 
 async fn tunnel() -> (Arc<Double>, TestRelay, Tunnel) {
@@ -71,7 +71,7 @@ async fn a_remembered_pod_without_a_relay_is_forgotten() {
     double.has(job("uid-0", None), running("relay-0"));
     let dir = std::env::temp_dir().join(format!("reach-life-{}", std::process::id()));
     let cluster = double.cluster().await;
-    let options = || crate::TunnelOptions { cache_dir: Some(dir.clone()), ..double.options() };
+    let options = || TunnelOptions { cache_dir: Some(dir.clone()), ..double.options() };
     double.set(|state| state.forwards = VecDeque::from([Forward::To(relay.address)]));
     drop(soon(Tunnel::open(&cluster, options())).await.unwrap());
     // The same pod still takes port-forwards, but nobody listens any more; its successor has another name.
@@ -126,24 +126,44 @@ async fn a_http_client_calls_without_a_detour() {
     assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "Hello, World!");
 }
 
+/// A cluster whose API server is whatever listens on a port of this machine.
+async fn cluster_on(port: u16) -> Cluster {
+    let file = std::env::temp_dir().join(format!("reach-life-{}-{port}", std::process::id()));
+    let text = format!(
+        "{{current-context: c, clusters: [{{name: c, cluster: {{server: 'https://127.0.0.1:{port}', \
+         insecure-skip-tls-verify: true}}}}], contexts: [{{name: c, context: {{cluster: c}}}}]}}"
+    );
+    std::fs::write(&file, text).unwrap();
+    let options = KubeOptions {
+        kubeconfig: Some(file.clone()),
+        connect_timeout: Some(Duration::from_millis(200)),
+        ..KubeOptions::default()
+    };
+    let cluster = crate::connect(&options).await.unwrap();
+    std::fs::remove_file(file).unwrap();
+    cluster
+}
+
+async fn open_on(port: u16) -> TunnelError {
+    let options = TunnelOptions { cache_dir: None, ..TunnelOptions::new("demo", "image:1") };
+    soon(Tunnel::open(&cluster_on(port).await, options)).await.unwrap_err()
+}
+
 #[tokio::test]
 async fn an_api_server_that_is_not_there_is_told_with_its_url() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let file = std::env::temp_dir().join(format!("reach-life-config-{}", std::process::id()));
-    let text = format!(
-        "{{current-context: c, clusters: [{{name: c, cluster: {{server: 'https://127.0.0.1:{port}', insecure-skip-tls-verify: true}}}}], \
-         contexts: [{{name: c, context: {{cluster: c}}}}]}}"
-    );
-    std::fs::write(&file, text).unwrap();
-    let options = KubeOptions { kubeconfig: Some(file.clone()), ..KubeOptions::default() };
-    let cluster = crate::connect(&options).await.unwrap();
-    let options = crate::TunnelOptions { cache_dir: None, ..crate::TunnelOptions::new("demo", "image:1") };
-    let error = soon(Tunnel::open(&cluster, options)).await.unwrap_err();
+    let error = open_on(port).await;
     assert_eq!(error.trouble(), Trouble::Unreachable);
     let expected = format!(
         "cannot list pods in demo: the API server https://127.0.0.1:{port} is not reachable: Connection refused"
     );
     assert_eq!(error.to_string(), expected);
-    assert!(matches!(error, TunnelError::Api(_)));
-    std::fs::remove_file(file).unwrap();
+}
+
+#[tokio::test]
+async fn an_api_server_that_accepts_but_never_speaks_is_not_reachable_either() {
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let error = open_on(mute.local_addr().unwrap().port()).await;
+    assert_eq!(error.trouble(), Trouble::Unreachable);
+    assert!(error.to_string().ends_with("is not reachable: no connection in time"), "{error}");
 }
