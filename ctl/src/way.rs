@@ -18,6 +18,7 @@ use crate::cluster::{failure, session};
 use crate::error::{Error, ExitCode};
 use crate::interrupt::Interrupt;
 use crate::output::Printer;
+use crate::target::ServiceName;
 
 /// The relay is msctl itself, in the image of the same version.
 const RELAY_IMAGE: &str = concat!("ghcr.io/msctl/msctl:", env!("CARGO_PKG_VERSION"));
@@ -55,6 +56,13 @@ pub(crate) fn namespace<'a>(cluster: Option<&'a Cluster>, globals: &'a Globals) 
         Some(cluster) => &cluster.namespace,
         None => globals.namespace.as_deref().unwrap_or("default"),
     }
+}
+
+/// Whether names need their namespace. The relay stands in the target's own, so that a bare name means there what it
+/// means to the services; from elsewhere it has to be said, unless nobody knows it but our own resolver.
+pub(crate) fn qualifies(way: Way, cluster: Option<&Cluster>, globals: &Globals, target: Option<&ServiceName>) -> bool {
+    let said = globals.namespace.is_some() || target.is_some_and(|target| target.namespace.is_some());
+    way == Way::Direct && (said || cluster.is_some())
 }
 
 /// What a relay has to say, for the terminal.
@@ -265,6 +273,16 @@ mod tests {
         let deaf = std::future::pending::<Result<(), Error>>();
         let error = bounded(&patience, &mut interrupt, deaf).await.unwrap_err();
         assert_eq!(error.code(), ExitCode::TimedOut);
+    }
+
+    #[test]
+    fn a_name_gets_its_namespace_only_where_it_is_known_and_not_ours() {
+        let (anywhere, shop) = (Globals::default(), Globals { namespace: Some("shop".into()), ..Globals::default() });
+        let full: ServiceName = "a.shop".parse().unwrap();
+        assert!(!qualifies(Way::Relay, None, &shop, Some(&full)), "the relay is there");
+        assert!(!qualifies(Way::Direct, None, &anywhere, None), "a pod that may not ask: its own namespace");
+        assert!(qualifies(Way::Direct, None, &shop, None));
+        assert!(qualifies(Way::Direct, None, &anywhere, Some(&full)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! `msctl trace`: a trace from Jaeger, by its id or the latest of a service, as a tree or for programs.
 
-use reach::{Cluster, Connector, Way};
+use reach::{Cluster, Connector};
 
 use super::call::hops;
 use crate::cli::{Format, Globals, trace::TraceArgs};
@@ -100,7 +100,8 @@ async fn fetch(
     let opening = way::open(chosen, cluster.as_ref(), &namespace, &args.way, patience, printer);
     let (opened, jaeger) = futures::join!(opening, jaeger);
     let (connector, mut voice) = opened?;
-    let jaeger = if chosen == Way::Direct { jaeger.seen_from_anywhere(&namespace) } else { jaeger };
+    let qualify = way::qualifies(chosen, cluster.as_ref(), globals, wanted.place());
+    let jaeger = if qualify { jaeger.seen_from_anywhere(&namespace) } else { jaeger };
     let api = QueryApi::new(connector, jaeger.query());
     voice.stage(format!("waiting for Jaeger at {} to answer", api.authority()));
     voice.over(ask(&api, wanted, &jaeger)).await

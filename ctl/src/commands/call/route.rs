@@ -2,7 +2,7 @@
 //! not depend on each other runs at the same time; nothing is asked that is known.
 
 use http::Uri;
-use reach::{Cluster, Connector, Way};
+use reach::{Cluster, Connector};
 use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -52,7 +52,8 @@ impl<'a> Route<'a> {
         let service = outgoing.target.service();
         let namespace = service.map_or(default, |service| service.namespace_or(default)).to_owned();
         let known = outgoing.target.port.or_else(|| service.and_then(|service| lookup::known_port(&service.name)));
-        let (port, answers) = self.ask(cluster.clone(), service, &namespace, known, chosen);
+        let qualify = way::qualifies(chosen, cluster.as_ref(), self.globals, service);
+        let (port, answers) = self.ask(cluster.clone(), service, &namespace, known, qualify);
 
         let opening = way::open(chosen, cluster.as_ref(), &namespace, &self.args.way, patience, self.printer);
         let (connector, mut voice) = opening.await?;
@@ -63,7 +64,7 @@ impl<'a> Route<'a> {
             (None, Some(port)) => voice.over(port).await.unwrap_or_else(|_| Err(no_port(&outgoing.target.host)))?,
             (None, None) => return Err(no_port(&outgoing.target.host)),
         };
-        let host = host(&outgoing.target.host, &namespace, chosen);
+        let host = host(&outgoing.target.host, &namespace, qualify);
         let port_assumed = outgoing.target.port.is_none() && service.is_some();
         Ok((Open { connector, cluster, namespace, host, port, port_assumed, jaeger }, voice))
     }
@@ -76,7 +77,7 @@ impl<'a> Route<'a> {
         service: Option<&ServiceName>,
         namespace: &str,
         known: Option<u16>,
-        chosen: Way,
+        qualify: bool,
     ) -> (Option<oneshot::Receiver<Result<u16, Error>>>, AbortOnDropHandle<Jaeger>) {
         let (found, port) = oneshot::channel();
         let wants_port = known.is_none() && cluster.is_some();
@@ -99,10 +100,7 @@ impl<'a> Route<'a> {
                 }
                 _ => Jaeger::guess(),
             };
-            match chosen {
-                Way::Direct => jaeger.seen_from_anywhere(&namespace),
-                Way::Relay => jaeger,
-            }
+            if qualify { jaeger.seen_from_anywhere(&namespace) } else { jaeger }
         });
         (wants_port.then_some(port), AbortOnDropHandle::new(task))
     }
@@ -127,13 +125,11 @@ impl<'a> Route<'a> {
     }
 }
 
-/// The relay stands in the target's namespace, so that a name means there what it means to the services. From
-/// elsewhere the namespace has to be said.
-fn host(host: &Host, namespace: &str, way: Way) -> String {
-    match (host, way) {
-        (Host::Other(host), _) => host.clone(),
-        (Host::Service(service), Way::Relay) => service.to_string(),
-        (Host::Service(service), Way::Direct) => format!("{}.{namespace}", service.name),
+fn host(host: &Host, namespace: &str, qualify: bool) -> String {
+    match host {
+        Host::Other(host) => host.clone(),
+        Host::Service(service) if qualify => format!("{}.{namespace}", service.name),
+        Host::Service(service) => service.to_string(),
     }
 }
 
