@@ -142,6 +142,11 @@ impl Trouble {
     }
 }
 
+/// The API server took the request and closed the connection without an answer.
+pub(crate) fn hung_up(error: &kube::Error) -> bool {
+    find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message)
+}
+
 fn never_connected(error: &(dyn std::error::Error + 'static)) -> bool {
     find::<hyper_util::client::legacy::Error>(error).is_some_and(hyper_util::client::legacy::Error::is_connect)
 }

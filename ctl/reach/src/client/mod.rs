@@ -8,6 +8,7 @@ mod stack;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub(crate) use error::hung_up;
 pub use error::{ApiError, ConnectError, Trouble};
 pub(crate) use kubeconfig::in_pod;
 

@@ -31,7 +31,7 @@ use kube::Client;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::client::{Cluster, Trouble};
+use crate::client::{Cluster, Trouble, hung_up};
 use crate::forward;
 use crate::relay::PORT;
 
@@ -207,11 +207,15 @@ impl Inner {
 }
 
 /// An error that no other pod and no second try will mend: no right, or no API server.
+///
+/// One that hangs up instead of answering is there: it does so when the kubelet it asks cuts it off, as while a container
+/// starts.
 fn is_final(error: &kube::Error) -> bool {
-    matches!(
-        Trouble::of(error),
-        Trouble::Forbidden | Trouble::Unauthorized | Trouble::Unreachable | Trouble::Untrusted | Trouble::TimedOut
-    )
+    !hung_up(error)
+        && matches!(
+            Trouble::of(error),
+            Trouble::Forbidden | Trouble::Unauthorized | Trouble::Unreachable | Trouble::Untrusted | Trouble::TimedOut
+        )
 }
 
 /// Why there is no connection to a pod's relay.

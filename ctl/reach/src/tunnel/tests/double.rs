@@ -32,10 +32,16 @@ type Body = BoxBody<Bytes, Infallible>;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Forward {
     Status(u16, &'static str),
+    /// The connection is closed without an answer.
+    HangsUp,
     /// Accepted, then "connection refused" on the error channel.
     NobodyListens,
     To(SocketAddr),
 }
+
+/// Marks an answer that is never sent.
+#[derive(Debug, Clone, Copy)]
+struct HangUp;
 
 /// What becomes of a new Job.
 #[derive(Debug, Clone)]
@@ -89,7 +95,15 @@ impl Double {
                 let double = Arc::clone(&serving);
                 let service = service_fn(move |request| {
                     let double = Arc::clone(&double);
-                    async move { Ok::<_, Infallible>(double.answer(request).await) }
+                    async move {
+                        {
+                            let answer = double.answer(request).await;
+                            match answer.extensions().get::<HangUp>() {
+                                Some(HangUp) => Err(std::io::Error::other("hung up")),
+                                None => Ok(answer),
+                            }
+                        }
+                    }
                 });
                 let connection =
                     hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service);
@@ -227,6 +241,11 @@ impl Double {
         };
         let forward = match forward.unwrap() {
             Forward::Status(code, message) => return status(code, message),
+            Forward::HangsUp => {
+                let mut nothing = status(500, "");
+                nothing.extensions_mut().insert(HangUp);
+                return nothing;
+            }
             forward => forward,
         };
         let accept = derive_accept_key(request.headers()[header::SEC_WEBSOCKET_KEY].as_bytes());

@@ -53,6 +53,7 @@ async fn without_a_relay_one_is_made_and_used_before_it_counts_as_running() {
         state.forwards = VecDeque::from([
             Forward::Status(400, "pod relay-1 does not have a host assigned"),
             Forward::Status(500, "pod not found (\"relay-1_demo\")"),
+            Forward::HangsUp,
             Forward::NobodyListens,
             Forward::To(relay.address),
         ]);
