@@ -4,6 +4,7 @@
 
 steps_done=()
 steps_missing=()
+steps_skipped=()
 
 step() { # NAME COMMAND...
   local name=$1 start=$SECONDS
@@ -32,9 +33,16 @@ missing() { # NAME REASON
   steps_missing+=("$1: $2")
 }
 
+# Like missing, for what no machine of ours can be made to have: never a failure, always said.
+skipped() { # NAME REASON
+  echo "== $1: not run: $2" >&2
+  steps_skipped+=("$1: $2")
+}
+
 summary() {
   printf '\n== done\n'
   [[ ${#steps_done[@]} -eq 0 ]] || printf '  ran      %s\n' "${steps_done[@]}"
+  [[ ${#steps_skipped[@]} -eq 0 ]] || printf '  not run  %s\n' "${steps_skipped[@]}"
   [[ ${#steps_missing[@]} -gt 0 ]] || return 0
   printf '  NOT RUN  %s\n' "${steps_missing[@]}"
   if [[ ${CLUSTER:-} == required ]]; then

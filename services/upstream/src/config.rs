@@ -48,7 +48,8 @@ impl Default for Config {
             pool_idle_timeout: Duration::from_secs(30),
             pool_max_idle: 64,
             max_connection_age: Duration::from_mins(1),
-            max_retries: 2,
+            // With the pauses between them about half a second: as long as a Service's new endpoints take to reach a node.
+            max_retries: 5,
             budget: Budget { percent: 10, reserve: 20, most: 100 },
             user_agent: None,
         }

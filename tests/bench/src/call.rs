@@ -32,8 +32,8 @@ fn wall(samples: &[Sample]) -> f64 {
 }
 
 fn port_forward_and_curl(scenario: &Scenario) {
-    let mut forward = Command::new("kubectl")
-        .args(["--namespace", &scenario.namespace, "port-forward", "service/service-a", ":8000"])
+    let mut forward = scenario
+        .kubectl_command(&["port-forward", "service/service-a", ":8000"])
         .stdout(Stdio::piped())
         .spawn()
         .expect("kubectl port-forward");

@@ -2,12 +2,11 @@
 //!
 //! The kubelet looks at its pods once a second, so starts are shifted by a random part of a second.
 
-use std::process::Command;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use e2e::Scenario;
-use e2e::scenario::msctl_path;
+use e2e::scenario::project;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::Api;
@@ -23,24 +22,17 @@ pub(crate) fn measure(figures: &mut Figures) {
     for _ in 0..ROUNDS {
         shift();
         let (run, seen) = watched(&scenario, || {
-            must(Command::new(msctl_path()).args(["deploy", "service-b", "--namespace", &scenario.namespace]));
+            must(&mut scenario.msctl_command(&["deploy", "service-b"]));
         });
         ours.push(run);
         over.push(run.wall.saturating_sub(seen));
         must(&mut scenario.msctl_command(&["delete", "service-b"]));
         shift();
         let (run, _) = watched(&scenario, || {
-            must(Command::new("helm").args([
-                "install",
-                "b",
-                "charts/service-b",
-                "--wait",
-                "--namespace",
-                &scenario.namespace,
-            ]));
+            must(&mut scenario.helm_command(&["install", "b", &project("charts/service-b"), "--wait"]));
         });
         theirs.push(run);
-        must(Command::new("helm").args(["uninstall", "b", "--wait", "--namespace", &scenario.namespace]));
+        must(&mut scenario.helm_command(&["uninstall", "b", "--wait"]));
     }
     let (our_wall, their_wall) = (wall(&ours), wall(&theirs));
     figures.report("msctl deploy, wall, median", our_wall, "ms");

@@ -42,8 +42,8 @@ packages_ensure() {
 }
 
 packages_install() {
-	apt-get update
-	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+	apt-get -o DPkg::Lock::Timeout=300 update
+	DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
 }
 
 # Namespaces, mounts and cgroups need root; say at once all that an ordinary user has to ask for.

@@ -33,8 +33,10 @@ impl Load {
             let stop = &stop;
             let handles: Vec<_> =
                 workers.map(|keep| scope.spawn(move || worker(address, path, body, keep, self.every, stop))).collect();
+            // Also when `during` panics: the scope waits for its workers.
+            let ended = StopAtEnd(stop);
             let result = during();
-            stop.store(true, Ordering::Relaxed);
+            drop(ended);
             let mut total = Report::default();
             for handle in handles {
                 let report = handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -43,6 +45,14 @@ impl Load {
             }
             (total, result)
         })
+    }
+}
+
+struct StopAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

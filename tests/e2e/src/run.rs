@@ -2,10 +2,16 @@
 
 use std::ffi::OsStr;
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
+
+/// No command of a scenario takes this long; one that does hangs, and is ended.
+pub const PATIENCE: Duration = Duration::from_mins(5);
 
 /// What a finished command printed, its exit code and how long it took.
 #[derive(Debug)]
@@ -31,7 +37,7 @@ impl Run {
             .unwrap_or_else(|error| panic!("{line}: {error}"));
         // A command that does not read its input closes the pipe: no failure of the test's.
         let _ = child.stdin.take().map(|mut stdin| stdin.write_all(input));
-        let output = child.wait_with_output().unwrap_or_else(|error| panic!("{line}: {error}"));
+        let output = finish(child, &line);
         Self {
             command: line,
             code: output.status.code(),
@@ -79,6 +85,24 @@ impl std::fmt::Display for Run {
         let Self { command, code, stdout, stderr, took } = self;
         write!(f, "$ {command}\nexit code {code:?} after {took:.1?}\n--- stdout\n{stdout}--- stderr\n{stderr}---")
     }
+}
+
+/// Waits for a child's end and what it printed; ends it, and the test, after [`PATIENCE`].
+#[track_caller]
+pub fn finish(child: Child, line: &str) -> Output {
+    let id = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
+    let (done, is_done) = channel::<()>();
+    let watchdog = std::thread::spawn(move || {
+        let hangs = is_done.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
+        if hangs {
+            let _ = kill(id, Signal::SIGKILL);
+        }
+        hangs
+    });
+    let output = child.wait_with_output();
+    drop(done);
+    assert!(!watchdog.join().expect("the watchdog"), "{line}: did not end within {PATIENCE:?}: {output:?}");
+    output.unwrap_or_else(|error| panic!("{line}: {error}"))
 }
 
 fn display(command: &Command) -> String {

@@ -50,9 +50,13 @@ impl Scenario {
 
     /// kubectl in this namespace.
     pub fn kubectl(&self, args: &[&str]) -> Run {
-        let mut all = vec!["--namespace", &self.namespace];
-        all.extend(args);
-        cluster(&all, b"")
+        Run::of(&mut self.kubectl_command(args), b"")
+    }
+
+    pub fn kubectl_command(&self, args: &[&str]) -> Command {
+        let mut command = kubectl(args);
+        command.args(["--namespace", &self.namespace]);
+        command
     }
 
     #[track_caller]
@@ -63,12 +67,16 @@ impl Scenario {
     }
 
     pub fn helm(&self, args: &[&str]) -> Run {
+        Run::of(&mut self.helm_command(args), b"")
+    }
+
+    pub fn helm_command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(std::env::var_os("HELM").unwrap_or_else(|| "helm".into()));
         command.args(args).args(["--namespace", &self.namespace]);
         if let Some(context) = context_flag() {
             command.args(["--kube-context", &context]);
         }
-        Run::of(&mut command, b"")
+        command
     }
 
     /// The pods of `service` that are not being deleted, as the API server holds them.
@@ -137,12 +145,16 @@ impl Drop for Scenario {
 
 /// kubectl outside any namespace.
 pub fn cluster(args: &[&str], input: &[u8]) -> Run {
+    Run::of(&mut kubectl(args), input)
+}
+
+fn kubectl(args: &[&str]) -> Command {
     let mut command = Command::new("kubectl");
     command.args(args);
     if let Some(context) = context_flag() {
         command.args(["--context", &context]);
     }
-    Run::of(&mut command, input)
+    command
 }
 
 /// The context that the scenarios are told to use; `None` means the current one.

@@ -36,8 +36,8 @@ struct Forward {
 
 impl Forward {
     fn to(scenario: &Scenario, what: &str, port: u16) -> Self {
-        let mut child = Command::new("kubectl")
-            .args(["--namespace", &scenario.namespace, "port-forward", what, &format!(":{port}")])
+        let mut child = scenario
+            .kubectl_command(&["port-forward", what, &format!(":{port}")])
             .stdout(Stdio::piped())
             .spawn()
             .expect("kubectl port-forward");

@@ -10,6 +10,11 @@ const CALLS: usize = 200;
 fn two_hundred_calls_are_two_hundred_whole_trees() {
     let scenario = Scenario::new("trace");
     scenario.helm(&["install", "demo", &project("charts/demo"), "--wait", "--timeout", "3m"]).ok();
+    // kube-proxy programs a new Service up to a second after its pods are ready.
+    eventually("the hop from A to B", || {
+        let run = scenario.msctl(&["call", "service-a/service-b"]);
+        if run.code == Some(0) { Ok(()) } else { Err(run.to_string()) }
+    });
     let traces: Vec<String> = (0..CALLS).map(|_| call_traced(&scenario)).collect();
     for trace in &traces {
         let spans = eventually("a whole tree in Jaeger", || {

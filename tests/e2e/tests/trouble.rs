@@ -3,6 +3,8 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use e2e::run::finish;
+use e2e::scenario::msctl_path;
 use e2e::{Run, Scenario, eventually};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -40,13 +42,15 @@ fn an_unknown_namespace_is_named_and_can_be_created() {
     let run = Scenario { namespace: missing.clone() };
     run.msctl(&["deploy", "service-b"]).code_is(FAILED).says(&[&missing, "--create-namespace"]);
     run.msctl(&["call", "service-b"]).code_is(FAILED).says(&[&missing]);
+    run.msctl(&["deploy", "service-b", "--create-namespace"]).ok();
+    assert_eq!(run.ready_pods("service-b").len(), 2);
 }
 
 #[test]
 fn an_unknown_context_lists_the_ones_there_are() {
     let scenario = Scenario::new("unknown-context");
     let known = Run::of(std::process::Command::new("kubectl").args(["config", "get-contexts", "-o", "name"]), b"").ok();
-    let mut command = std::process::Command::new(e2e::scenario::msctl_path());
+    let mut command = std::process::Command::new(msctl_path());
     command.args(["status", "--context", "no-such-context"]);
     Run::of(&mut command, b"")
         .code_is(USAGE)
@@ -74,7 +78,7 @@ fn bad_values_stop_before_anything_is_written() {
 fn an_image_that_does_not_exist_fails_the_deploy_at_once_with_its_cause() {
     let scenario = Scenario::new("no-image");
     let run = scenario.msctl(&["deploy", "orders", "--image", NO_SUCH_IMAGE, "--port", "8080"]);
-    assert!(run.took < Duration::from_secs(30), "{run}");
+    assert!(run.took < Duration::from_mins(1), "{run}");
     run.code_is(ROLLOUT_FAILED).says(&["orders", NO_SUCH_IMAGE, "ull"]);
     scenario.msctl(&["delete", "orders"]).ok();
     assert_nothing_left(&scenario);
@@ -84,7 +88,7 @@ fn an_image_that_does_not_exist_fails_the_deploy_at_once_with_its_cause() {
 fn a_crashing_pod_fails_the_deploy_with_its_last_log_lines() {
     let scenario = Scenario::new("crash");
     let run = scenario.msctl(&["deploy", "service-a", "--set", "env.LISTEN_ADDR=nonsense"]);
-    assert!(run.took < Duration::from_secs(45), "{run}");
+    assert!(run.took < Duration::from_secs(90), "{run}");
     run.code_is(ROLLOUT_FAILED).says(&["service-a", "LISTEN_ADDR", "nonsense"]);
 }
 
@@ -99,14 +103,17 @@ fn a_pod_that_never_becomes_ready_is_explained_by_its_probe_at_the_deadline() {
 #[test]
 fn no_cluster_is_said_as_such() {
     let scenario = Scenario::new("no-cluster");
-    let mut command = scenario.msctl_command(&["status"]);
-    Run::of(command.env("KUBECONFIG", "/no/such/kubeconfig").env("HOME", "/no/such/home"), b"")
+    let status = || {
+        let mut command = std::process::Command::new(msctl_path());
+        command.args(["status", "--namespace", &scenario.namespace]);
+        command
+    };
+    Run::of(status().env("KUBECONFIG", "/no/such/kubeconfig").env("HOME", "/no/such/home"), b"")
         .code_is(UNREACHABLE)
         .says(&["/no/such/kubeconfig"]);
 
     let config = kubeconfig_to("https://127.0.0.1:1");
-    let run =
-        Run::of(scenario.msctl_command(&["status"]).env("KUBECONFIG", &config).env_remove("MSCTL_TEST_CONTEXT"), b"");
+    let run = Run::of(status().env("KUBECONFIG", &config), b"");
     run.code_is(UNREACHABLE).says(&["https://127.0.0.1:1"]);
     let _ = std::fs::remove_file(config);
 }
@@ -135,7 +142,7 @@ fn a_call_without_jaeger_still_prints_its_body() {
     scenario.msctl(&["call", "service-b"]).ok().prints("Hello, ServiceB!");
     let traced = scenario.msctl(&["call", "service-b", "--trace"]);
     assert!(traced.stdout.starts_with("Hello, ServiceB!"), "{traced}");
-    traced.says(&["aeger"]);
+    traced.code_is(FAILED).says(&["aeger"]);
     scenario.msctl(&["trace", "service-b"]).code_is(FAILED).says(&["aeger"]);
 }
 
@@ -143,7 +150,7 @@ fn a_call_without_jaeger_still_prints_its_body() {
 fn a_relay_image_that_cannot_be_pulled_fails_at_once_and_leaves_nothing() {
     let scenario = Scenario::new("no-relay");
     let run = scenario.msctl(&["call", "service-b", "--relay-image", NO_SUCH_IMAGE]);
-    assert!(run.took < Duration::from_secs(30), "{run}");
+    assert!(run.took < Duration::from_mins(1), "{run}");
     run.code_is(FAILED).says(&[NO_SUCH_IMAGE, "next: "]);
     eventually("no relay left", || {
         let left = scenario.get(&["jobs,pods,networkpolicies"]);
@@ -201,8 +208,9 @@ fn a_closed_pipe_on_stdout_ends_quietly() {
         let mut child =
             scenario.msctl_command(verb).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("msctl");
         drop(child.stdout.take());
-        let output = child.wait_with_output().expect("its end");
+        let output = finish(child, "msctl");
         let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
         assert!(!said.contains("panicked") && !said.contains("roken pipe"), "{said}");
     }
 }
@@ -215,9 +223,9 @@ fn interrupt(scenario: &Scenario, args: &[&str], what: &str, started: impl Fn() 
     let id = i32::try_from(child.id()).expect("a process id");
     kill(Pid::from_raw(id), Signal::SIGINT).expect("a process to interrupt");
     let sent = Instant::now();
-    let output = child.wait_with_output().expect("its end");
+    let output = finish(child, "msctl");
     assert_eq!(output.status.code(), Some(INTERRUPTED), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(sent.elapsed() < Duration::from_secs(5), "took {:?} to end", sent.elapsed());
+    assert!(sent.elapsed() < Duration::from_secs(15), "took {:?} to end", sent.elapsed());
 }
 
 /// A kubeconfig file of a cluster that is not there.
