@@ -1,6 +1,7 @@
 //! Server-side apply of a plan: concurrent where the order does not matter, conflicts named with their owner.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use kube::api::{DynamicObject, Patch, PatchParams};
@@ -86,31 +87,59 @@ async fn gone(cluster: &Cluster, reference: &Reference, object: &DynamicObject) 
     let uid = object.metadata.uid.clone().unwrap_or_default();
     let deleted = kube::runtime::conditions::is_deleted(&uid);
     kube::runtime::wait::await_condition(api, &reference.name, deleted).await.map(drop).map_err(|cause| {
-        Error::new(ExitCode::Failed, format!("cannot wait until the old {reference} is gone")).why(cause.to_string())
+        Error::new(ExitCode::Failed, format!("cannot wait until the old {reference} is gone"))
+            .why(cause.to_string())
+            .place(session::place(cluster))
+            .next(format!("kubectl get {reference} -n {} --watch", cluster.namespace))
     })
 }
 
-/// Applies every step of the plan. `done` hears of each object as it is applied, so that a failure half-way leaves
-/// a true inventory.
+/// Why a step failed.
+struct Failure {
+    error: Error,
+    /// The server did not refuse: the object may be there all the same.
+    may_exist: bool,
+}
+
+impl Failure {
+    /// `explained` tells it to a person.
+    fn of(cause: kube::Error, explained: impl FnOnce(kube::Error) -> Error) -> Self {
+        let refused = matches!(&cause, kube::Error::Api(status) if (400..500).contains(&status.code));
+        Self { error: explained(cause), may_exist: !refused }
+    }
+}
+
+/// Applies every step of the plan, up to the first that fails. `exists` hears of each object that is there, or may be
+/// because its request was not answered, so that a failure half-way leaves a true inventory.
 pub(crate) async fn apply(
     cluster: &Cluster,
     plan: &Plan,
     mode: Mode,
-    done: impl Fn(&Applied),
+    exists: impl Fn(&Reference),
 ) -> Result<Vec<Applied>, Error> {
     let mut applied = Vec::new();
+    let going = AtomicBool::new(true);
     for stage in [Stage::Before, Stage::Workload] {
-        let mut results =
-            stream::iter(plan.stage(stage)).map(|step| apply_step(cluster, step, mode)).buffer_unordered(CONCURRENCY);
+        let mut results = stream::iter(plan.stage(stage))
+            // After a failure nothing is started any more.
+            .take_while(|_| std::future::ready(going.load(Ordering::Relaxed)))
+            .map(|step| async move { (step, apply_step(cluster, step, mode).await) })
+            .buffer_unordered(CONCURRENCY);
         let mut failed = None;
         // To the end also after a failure: what is in flight may exist already.
-        while let Some(result) = results.next().await {
+        while let Some((step, result)) = results.next().await {
             match result {
                 Ok(object) => {
-                    done(&object);
+                    exists(&step.reference);
                     applied.push(object);
                 }
-                Err(error) => failed = failed.or(Some(error)),
+                Err(Failure { error, may_exist }) => {
+                    going.store(false, Ordering::Relaxed);
+                    if may_exist {
+                        exists(&step.reference);
+                    }
+                    failed = failed.or(Some(error));
+                }
             }
         }
         if let Some(error) = failed {
@@ -121,7 +150,7 @@ pub(crate) async fn apply(
     Ok(applied)
 }
 
-async fn apply_step(cluster: &Cluster, step: &Step, mode: Mode) -> Result<Applied, Error> {
+async fn apply_step(cluster: &Cluster, step: &Step, mode: Mode) -> Result<Applied, Failure> {
     let mut changed = false;
     let mut manifest = step.manifest.clone();
     if let Replicas::Before(count) = step.replicas {
@@ -140,11 +169,14 @@ async fn apply_step(cluster: &Cluster, step: &Step, mode: Mode) -> Result<Applie
     let object = api
         .patch(&step.reference.name, &params, &Patch::Apply(&manifest))
         .await
-        .map_err(|cause| refused(cluster, &step.reference, cause))?;
+        .map_err(|cause| Failure::of(cause, |cause| refused(cluster, &step.reference, cause)))?;
     if let Replicas::After(count) = step.replicas
         && mode.effect == Effect::Persist
     {
-        hold_replicas(cluster, &step.reference, count).await?;
+        // The object itself is there by now.
+        hold_replicas(cluster, &step.reference, count)
+            .await
+            .map_err(|Failure { error, .. }| Failure { error, may_exist: true })?;
     }
     let action = match outcome(step.live.as_ref(), &object) {
         Action::Unchanged if changed => Action::Configured,
@@ -154,7 +186,7 @@ async fn apply_step(cluster: &Cluster, step: &Step, mode: Mode) -> Result<Applie
 }
 
 /// Sets `spec.replicas`, as the field manager that holds nothing else. Forced: whoever asks last, owns.
-async fn hold_replicas(cluster: &Cluster, reference: &Reference, count: i32) -> Result<(), Error> {
+async fn hold_replicas(cluster: &Cluster, reference: &Reference, count: i32) -> Result<(), Failure> {
     let manifest = json!({
         "apiVersion": reference.api_version, "kind": reference.kind,
         "metadata": { "name": reference.name }, "spec": { "replicas": count },
@@ -163,7 +195,9 @@ async fn hold_replicas(cluster: &Cluster, reference: &Reference, count: i32) -> 
     api.patch(&reference.name, &PatchParams::apply(REPLICAS_MANAGER).force(), &Patch::Apply(manifest))
         .await
         .map(drop)
-        .map_err(|cause| failure::explain(cluster, &format!("set the replicas of {reference}"), cause))
+        .map_err(|cause| {
+            Failure::of(cause, |cause| failure::explain(cluster, &format!("set the replicas of {reference}"), cause))
+        })
 }
 
 /// A conflict names each field and its owner; anything else is explained as everywhere.

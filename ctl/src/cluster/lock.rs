@@ -1,6 +1,8 @@
 //! A Lease per service keeps two deploys of it apart. It expires, so a killed client is no obstacle for long; it
 //! holds the service's inventory, so taking it costs no request more than reading that.
 
+mod renewal;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,14 +16,13 @@ use reach::Cluster;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use self::renewal::{Loss, Renewal};
 use super::inventory::{self, Inventory};
 use super::{FIELD_MANAGER, MANAGED_BY, MANAGED_BY_LABEL, NAME_LABEL, failure, session};
 use crate::error::{Error, ExitCode};
 
 /// A holder that has not renewed for this long is taken for dead.
 const DURATION: Duration = Duration::from_secs(15);
-/// A holder that lives renews three times before that.
-const RENEWAL: Duration = Duration::from_secs(5);
 /// More rounds than any honest race takes.
 const ATTEMPTS: usize = 8;
 
@@ -38,7 +39,7 @@ pub(crate) struct Lock {
     holder: String,
     version: Arc<Mutex<String>>,
     renewal: JoinHandle<()>,
-    taken: tokio::sync::watch::Receiver<bool>,
+    loss: tokio::sync::watch::Receiver<Option<Loss>>,
 }
 
 /// Why a Lease could not be had.
@@ -92,17 +93,20 @@ impl Holder {
     }
 }
 
-/// Gives a Lease back that may have been taken: the request was cut off before its answer. Nothing was made under it.
-pub(crate) async fn abandon(cluster: &Cluster, service: &str, holder: &Holder) -> Result<(), kube::Error> {
-    let (api, name) = (leases(cluster), lease_name(service));
-    let Some(lease) = api.get_opt(&name).await? else { return Ok(()) };
+/// Gives a Lease back that may have been taken: the request was cut off before its answer. Nothing was made under it,
+/// so what there is of the service is what was there `before`.
+pub(crate) async fn abandon(
+    cluster: &Cluster,
+    service: &str,
+    holder: &Holder,
+    before: &Inventory,
+) -> Result<(), kube::Error> {
+    let api = leases(cluster);
+    let Some(lease) = api.get_opt(&lease_name(service)).await? else { return Ok(()) };
     if holder_of(&lease) != Some(&holder.0) {
         return Ok(());
     }
-    let annotations = lease.metadata.annotations.clone().unwrap_or_default();
-    let fresh = lease.spec.as_ref().is_some_and(|spec| spec.lease_transitions == Some(0));
-    let inventory = if fresh { Inventory::default() } else { Inventory::read(&annotations) };
-    Lock::held(api, service, holder.0.clone(), &lease).release(&inventory).await
+    Lock::held(api, service, holder.0.clone(), &lease).release(before).await
 }
 
 fn leases(cluster: &Cluster) -> Api<Lease> {
@@ -111,27 +115,30 @@ fn leases(cluster: &Cluster) -> Api<Lease> {
 
 /// What an attempt to take the Lease came to.
 enum Attempt {
-    Got(Box<Lease>, Inventory),
+    Got(Box<Lease>),
     Busy(Box<Lease>),
     Again,
 }
 
 impl Lock {
     /// Takes the Lease of `service` for `holder`, and notes in it that the objects of `wanted` may exist from now on.
-    /// Returns what was there before. A dead holder is waited out (`waiting` is told who it is); a living one is an
-    /// error.
+    /// What was there is in `before` as soon as anything is written: also when this is dropped before the answer. A
+    /// dead holder is waited out (`waiting` is told who it is); a living one is an error.
     pub(crate) async fn acquire(
         cluster: &Cluster,
         service: &str,
         holder: &Holder,
         wanted: &Inventory,
+        before: &mut Inventory,
         waiting: impl Fn(String),
-    ) -> Result<(Self, Inventory), LockError> {
+    ) -> Result<Self, LockError> {
         let api = leases(cluster);
         let failed = |cause| LockError::Api { service: service.to_owned(), cause };
+        let mut dead = None;
         for _ in 0..ATTEMPTS {
-            match attempt(&api, service, &holder.0, wanted).await.map_err(failed)? {
-                Attempt::Got(lease, before) => return Ok((Self::held(api, service, holder.0.clone(), &lease), before)),
+            let attempt = attempt(&api, service, &holder.0, wanted, before, dead.as_ref());
+            match attempt.await.map_err(failed)? {
+                Attempt::Got(lease) => return Ok(Self::held(api, service, holder.0.clone(), &lease)),
                 Attempt::Busy(lease) => {
                     let spec = lease.spec.clone().unwrap_or_default();
                     let holder = shown(spec.holder_identity.as_deref().unwrap_or_default());
@@ -140,6 +147,7 @@ impl Lock {
                         let renewed = spec.renew_time.map(|time| time.0);
                         return Err(LockError::Held { service: service.to_owned(), holder, renewed });
                     }
+                    dead = lease.metadata.resource_version;
                 }
                 Attempt::Again => {}
             }
@@ -149,21 +157,28 @@ impl Lock {
 
     fn held(api: Api<Lease>, service: &str, holder: String, lease: &Lease) -> Self {
         let version = Arc::new(Mutex::new(lease.metadata.resource_version.clone().unwrap_or_default()));
-        let (lost, taken) = tokio::sync::watch::channel(false);
-        let renewal = tokio::spawn(renew(api.clone(), lease_name(service), Arc::clone(&version), lost));
-        Self { api, service: service.to_owned(), holder, version, renewal, taken }
+        let (tell, loss) = tokio::sync::watch::channel(None);
+        let (name, known) = (lease_name(service), Arc::clone(&version));
+        let renewal = Renewal { api: api.clone(), name, holder: holder.clone(), version: known };
+        let renewal = tokio::spawn(renewal.run(tell));
+        Self { api, service: service.to_owned(), holder, version, renewal, loss }
     }
 
-    /// Resolves when somebody else has taken the Lease, because we could not renew it in time.
-    pub(crate) async fn lost(&self) -> Error {
-        let mut taken = self.taken.clone();
-        if taken.wait_for(|taken| *taken).await.is_err() {
-            // The renewal ended otherwise: it was released.
-            std::future::pending::<()>().await;
+    /// Resolves when somebody else has taken the Lease, or may have because we could not renew it in time.
+    pub(crate) fn lost(&self) -> impl Future<Output = Error> + Send + use<> {
+        let (mut loss, service) = (self.loss.clone(), self.service.clone());
+        async move {
+            let loss = loss.wait_for(Option::is_some).await.ok().and_then(|loss| *loss);
+            let why = match loss {
+                // The renewal ended otherwise: it was released.
+                None => return std::future::pending().await,
+                Some(Loss::TakenOver) => "another msctl has taken it over, or somebody has deleted it",
+                Some(Loss::Expired) => "it could not be renewed for 15 s, and another msctl may take it over",
+            };
+            Error::new(ExitCode::Failed, format!("lost the Lease of {service}"))
+                .why(why)
+                .next(format!("msctl status {service}"))
         }
-        Error::new(ExitCode::Failed, format!("lost the Lease of {}", self.service))
-            .why("it could not be renewed for 15 s, and another msctl has taken it over")
-            .next(format!("msctl status {}", self.service))
     }
 
     pub(crate) fn service(&self) -> &str {
@@ -208,17 +223,26 @@ impl Drop for Lock {
     }
 }
 
-async fn attempt(api: &Api<Lease>, service: &str, holder: &str, wanted: &Inventory) -> Result<Attempt, kube::Error> {
+/// `dead` is the resource version of a Lease whose holder gave no sign of life for as long as it had to.
+async fn attempt(
+    api: &Api<Lease>,
+    service: &str,
+    holder: &str,
+    wanted: &Inventory,
+    before: &mut Inventory,
+    dead: Option<&String>,
+) -> Result<Attempt, kube::Error> {
     let name = lease_name(service);
     let now = Timestamp::now();
     let result = match api.get_opt(&name).await? {
         None => {
             let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-            let lease = fresh(service, holder, wanted, now);
-            api.create(&params, &lease).await.map(|lease| (lease, Inventory::default()))
+            *before = Inventory::default();
+            api.create(&params, &fresh(service, holder, wanted, now)).await
         }
-        Some(lease) if is_free(&lease, now) => {
-            let before = Inventory::read(lease.metadata.annotations.as_ref().unwrap_or(&BTreeMap::new()));
+        // Unchanged since it was watched: however the holder's clock goes, it is dead.
+        Some(lease) if is_free(&lease, now) || (dead.is_some() && lease.metadata.resource_version.as_ref() == dead) => {
+            *before = Inventory::read(lease.metadata.annotations.as_ref().unwrap_or(&BTreeMap::new()));
             let spec = lease.spec.unwrap_or_default();
             let spec = json!({
                 "holderIdentity": holder,
@@ -228,12 +252,12 @@ async fn attempt(api: &Api<Lease>, service: &str, holder: &str, wanted: &Invento
                 "leaseTransitions": spec.lease_transitions.unwrap_or_default().saturating_add(1),
             });
             let version = lease.metadata.resource_version.unwrap_or_default();
-            patch(api, &name, &version, &spec, Some(&before.union(wanted))).await.map(|lease| (lease, before))
+            patch(api, &name, &version, &spec, Some(&before.union(wanted))).await
         }
         Some(lease) => return Ok(Attempt::Busy(Box::new(lease))),
     };
     match result {
-        Ok((lease, before)) => Ok(Attempt::Got(Box::new(lease), before)),
+        Ok(lease) => Ok(Attempt::Got(Box::new(lease))),
         // Somebody was quicker.
         Err(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists() => Ok(Attempt::Again),
         // Deleted between our read and our write; a missing namespace stays an error.
@@ -319,26 +343,6 @@ async fn is_alive(api: &Api<Lease>, lease: &Lease) -> bool {
         std::future::pending().await
     });
     watched.await.unwrap_or(false)
-}
-
-async fn renew(api: Api<Lease>, name: String, version: Arc<Mutex<String>>, lost: tokio::sync::watch::Sender<bool>) {
-    loop {
-        tokio::time::sleep(RENEWAL).await;
-        let known = version.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let spec = json!({ "renewTime": MicroTime(Timestamp::now()) });
-        match patch(&api, &name, &known, &spec, None).await {
-            Ok(lease) => {
-                let renewed = lease.metadata.resource_version.unwrap_or_default();
-                *version.lock().unwrap_or_else(PoisonError::into_inner) = renewed;
-            }
-            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => {
-                let _ = lost.send(true);
-                return;
-            }
-            // The server may be back before the Lease expires.
-            Err(_) => {}
-        }
-    }
 }
 
 /// `alice@laptop/4711/9f3a` as a person reads it.

@@ -28,11 +28,24 @@ const YIELDED: &[(&str, &str)] = &[
     ("HorizontalPodAutoscaler", "maxReplicas"),
 ];
 
-/// Whether a person asked, in this very command, for the replicas (or the autoscaler's bounds) of the manifest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
-    No,
-    Yes,
+/// Which of those fields a person asked for in this very command.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// The Deployment's.
+    pub(crate) replicas: bool,
+    /// The autoscaler's bounds.
+    pub(crate) min_replicas: bool,
+    pub(crate) max_replicas: bool,
+}
+
+impl Asked {
+    fn of(self, field: &str) -> bool {
+        match field {
+            "minReplicas" => self.min_replicas,
+            "maxReplicas" => self.max_replicas,
+            _ => self.replicas,
+        }
+    }
 }
 
 /// Takes out of `manifest` what is not ours to set, and says how the replicas are handled.
@@ -52,7 +65,7 @@ pub(crate) fn settle(
     for (_, field) in YIELDED.iter().filter(|(kind, _)| *kind == reference.kind) {
         let others = owners(&live.metadata, field).any(|manager| manager != FIELD_MANAGER);
         // A Deployment's replicas always leave the apply: `msctl-replicas` sets them when they were asked for.
-        let leave = reference.is_deployment() || (others && asked == Asked::No);
+        let leave = reference.is_deployment() || (others && !asked.of(field));
         if leave && let Some(spec) = manifest.get_mut("spec").and_then(Value::as_object_mut) {
             spec.shift_remove(*field);
         }
@@ -62,8 +75,8 @@ pub(crate) fn settle(
     }
     let current = integer(live.data.pointer("/spec/replicas"));
     let only_ours = owners(&live.metadata, "replicas").all(|manager| manager == FIELD_MANAGER);
-    match (asked, wanted, current) {
-        (Asked::Yes, Some(wanted), current) if current != Some(wanted) || only_ours => Replicas::Before(wanted),
+    match (asked.replicas, wanted, current) {
+        (true, Some(wanted), current) if current != Some(wanted) || only_ours => Replicas::Before(wanted),
         (_, _, Some(current)) if only_ours => Replicas::Before(current),
         _ => Replicas::Keep,
     }
@@ -115,7 +128,7 @@ mod tests {
     #[test]
     fn the_first_apply_sets_replicas_and_hands_them_over() {
         let mut wanted = manifest();
-        assert_eq!(settle(&deployment(), &mut wanted, None, Asked::No), Replicas::After(2));
+        assert_eq!(settle(&deployment(), &mut wanted, None, Asked::default()), Replicas::After(2));
         assert_eq!(wanted, manifest());
     }
 
@@ -123,7 +136,7 @@ mod tests {
     fn a_later_apply_omits_replicas_that_somebody_else_set() {
         for managers in [&["msctl-replicas"][..], &["msctl", "kubectl"], &["kube-controller-manager"]] {
             let mut wanted = manifest();
-            let moved = settle(&deployment(), &mut wanted, Some(&live(7, managers)), Asked::No);
+            let moved = settle(&deployment(), &mut wanted, Some(&live(7, managers)), Asked::default());
             assert_eq!(moved, Replicas::Keep, "{managers:?}");
             assert_eq!(wanted.pointer("/spec/replicas"), None);
         }
@@ -132,7 +145,7 @@ mod tests {
     #[test]
     fn after_a_killed_first_deploy_the_live_value_is_taken_over_before_it_is_omitted() {
         let mut wanted = manifest();
-        let moved = settle(&deployment(), &mut wanted, Some(&live(5, &["msctl"])), Asked::No);
+        let moved = settle(&deployment(), &mut wanted, Some(&live(5, &["msctl"])), Asked::default());
         assert_eq!(moved, Replicas::Before(5));
         assert_eq!(wanted.pointer("/spec/replicas"), None);
     }
@@ -140,14 +153,19 @@ mod tests {
     #[test]
     fn replicas_that_are_asked_for_are_set_whoever_owns_them() {
         let mut wanted = manifest();
-        let moved = settle(&deployment(), &mut wanted, Some(&live(7, &["kubectl"])), Asked::Yes);
+        let moved = settle(
+            &deployment(),
+            &mut wanted,
+            Some(&live(7, &["kubectl"])),
+            Asked { replicas: true, ..Asked::default() },
+        );
         assert_eq!(moved, Replicas::Before(2));
     }
 
     #[test]
     fn turning_an_autoscaler_on_does_not_drop_to_one_replica() {
         let mut wanted = json!({ "spec": { "template": {} } });
-        let moved = settle(&deployment(), &mut wanted, Some(&live(6, &["msctl"])), Asked::No);
+        let moved = settle(&deployment(), &mut wanted, Some(&live(6, &["msctl"])), Asked::default());
         assert_eq!(moved, Replicas::Before(6));
     }
 
@@ -155,7 +173,21 @@ mod tests {
     fn bounds_of_an_autoscaler_that_scale_has_set_stay() {
         let reference = Reference::new("autoscaling/v2", "HorizontalPodAutoscaler", "a");
         let mut wanted = json!({ "spec": { "minReplicas": 1, "maxReplicas": 4 } });
-        settle(&reference, &mut wanted, Some(&live(0, &["msctl-replicas"])), Asked::No);
+        settle(&reference, &mut wanted, Some(&live(0, &["msctl-replicas"])), Asked::default());
         assert_eq!(wanted, json!({ "spec": { "minReplicas": 1 } }));
+    }
+
+    #[test]
+    fn a_bound_that_is_asked_for_touches_neither_the_replicas_nor_the_other_bound() {
+        let asked = Asked { min_replicas: true, ..Asked::default() };
+        let mut wanted = manifest();
+        assert_eq!(settle(&deployment(), &mut wanted, Some(&live(7, &["kubectl"])), asked), Replicas::Keep);
+        let reference = Reference::new("autoscaling/v2", "HorizontalPodAutoscaler", "a");
+        let mut wanted = json!({ "spec": { "minReplicas": 2, "maxReplicas": 4 } });
+        let entry = json!({ "manager": "msctl-replicas", "operation": "Update", "fieldsType": "FieldsV1",
+                            "fieldsV1": { "f:spec": { "f:minReplicas": {}, "f:maxReplicas": {} } } });
+        let live = serde_json::from_value(json!({ "metadata": { "name": "a", "managedFields": [entry] } })).unwrap();
+        settle(&reference, &mut wanted, Some(&live), asked);
+        assert_eq!(wanted, json!({ "spec": { "minReplicas": 2 } }));
     }
 }

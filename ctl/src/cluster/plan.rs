@@ -127,7 +127,7 @@ mod tests {
         .into_iter()
         .collect();
         let wanted = wanted(&[("apps/v1", "Deployment"), ("v1", "Service"), ("v1", "ServiceAccount")]);
-        let plan = Plan::new(wanted, Live::new(), &before, Asked::No);
+        let plan = Plan::new(wanted, Live::new(), &before, Asked::default());
         let order: Vec<&str> = plan.steps.iter().map(|step| step.reference.kind.as_str()).collect();
         assert_eq!(order, ["ServiceAccount", "Service", "Deployment"]);
         let prune: Vec<&str> = plan.prune.iter().map(|reference| reference.kind.as_str()).collect();

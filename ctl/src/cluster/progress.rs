@@ -91,7 +91,8 @@ pub(crate) fn of(service: &str, goal: Goal, seen: &Seen) -> Progress {
 fn leaving(service: &str, seen: &Seen) -> Progress {
     let pods = pods(service, seen).count();
     let deployment = seen.deployments.get(service).is_some();
-    let known = seen.deployments.is_complete() && seen.pods.is_complete();
+    // Who may not see the pods has the Deployment's word: it goes after them.
+    let known = seen.deployments.is_complete() && (seen.pods.is_complete() || seen.pods.is_hidden());
     let doing = match pods {
         0 if deployment => "waiting until its Deployment is gone".to_owned(),
         0 => "looking".to_owned(),

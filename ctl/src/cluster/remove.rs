@@ -1,17 +1,19 @@
 //! Deleting objects by reference: what a deploy no longer wants, or all of a service.
 
 use futures::stream::{self, StreamExt as _};
-use kube::Api;
-use kube::api::{DeleteParams, DynamicObject, ListParams};
+use kube::api::{DeleteParams, DynamicObject, ListParams, Preconditions};
 use kube::runtime::{conditions, wait};
+use kube::{Api, ResourceExt as _};
 use reach::Cluster;
 
 use super::inventory::Inventory;
 use super::kinds::{Reference, every_kind};
-use super::{MANAGED_BY, MANAGED_BY_LABEL, NAME_LABEL, failure};
+use super::{MANAGED_BY, MANAGED_BY_LABEL, NAME_LABEL, failure, session};
 use crate::error::{Error, ExitCode};
 
 const CONCURRENCY: usize = 4;
+/// How often an object may be replaced by another one while it is deleted.
+const REPLACEMENTS: usize = 3;
 
 /// An object whose deletion was asked for.
 #[derive(Debug, Clone)]
@@ -21,7 +23,7 @@ pub(crate) struct Removed {
     pub(crate) lingering: Option<String>,
 }
 
-/// Deletes what is there of `references`; one that is not there is left out of the answer. Deployments go with all
+/// Deletes what is there of `references` and was made by msctl; one that is not there is left out of the answer. Deployments go with all
 /// their pods before they vanish themselves.
 pub(crate) async fn delete(cluster: &Cluster, references: &[Reference]) -> (Vec<Removed>, Option<Error>) {
     let mut requests =
@@ -37,18 +39,30 @@ pub(crate) async fn delete(cluster: &Cluster, references: &[Reference]) -> (Vec<
     (removed, failed)
 }
 
+/// Only what msctl made, and only the very object that was looked at: an inventory may name what is somebody else's.
 async fn delete_one(cluster: &Cluster, reference: &Reference) -> Result<Option<Removed>, Error> {
     let api = reference.api(&cluster.client, &cluster.namespace);
-    let params = if reference.is_deployment() { DeleteParams::foreground() } else { DeleteParams::background() };
-    match api.delete(&reference.name, &params).await {
-        Ok(answer) => {
-            let object = answer.left();
-            let held = object.filter(|object| object.metadata.finalizers.as_ref().is_some_and(|f| !f.is_empty()));
-            let lingering = held.and_then(|object| object.metadata.uid);
-            Ok(Some(Removed { reference: reference.clone(), lingering }))
+    let failed = |cause| failure::explain(cluster, &format!("delete {reference}"), cause);
+    let mut rounds = 0..REPLACEMENTS;
+    loop {
+        let Some(found) = api.get_metadata_opt(&reference.name).await.map_err(failed)? else { return Ok(None) };
+        if found.labels().get(MANAGED_BY_LABEL).is_none_or(|manager| manager != MANAGED_BY) {
+            return Ok(None);
         }
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
-        Err(cause) => Err(failure::explain(cluster, &format!("delete {reference}"), cause)),
+        let params = if reference.is_deployment() { DeleteParams::foreground() } else { DeleteParams::background() };
+        let params = params.preconditions(Preconditions { uid: found.uid(), resource_version: None });
+        match api.delete(&reference.name, &params).await {
+            Ok(answer) => {
+                let object = answer.left();
+                let held = object.filter(|object| object.metadata.finalizers.as_ref().is_some_and(|f| !f.is_empty()));
+                let lingering = held.and_then(|object| object.metadata.uid);
+                return Ok(Some(Removed { reference: reference.clone(), lingering }));
+            }
+            Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(None),
+            // Another object has its name now: that one is looked at anew.
+            Err(kube::Error::Api(status)) if status.is_conflict() && rounds.next().is_some() => {}
+            Err(cause) => return Err(failed(cause)),
+        }
     }
 }
 
@@ -57,7 +71,10 @@ pub(crate) async fn gone(cluster: &Cluster, removed: &Removed) -> Result<(), Err
     let Some(uid) = &removed.lingering else { return Ok(()) };
     let api = removed.reference.api(&cluster.client, &cluster.namespace);
     wait::await_condition(api, &removed.reference.name, conditions::is_deleted(uid)).await.map(drop).map_err(|cause| {
-        Error::new(ExitCode::Failed, format!("cannot wait until {} is gone", removed.reference)).why(cause.to_string())
+        Error::new(ExitCode::Failed, format!("cannot wait until {} is gone", removed.reference))
+            .why(cause.to_string())
+            .place(session::place(cluster))
+            .next(format!("kubectl get {} -n {} --watch", removed.reference, cluster.namespace))
     })
 }
 

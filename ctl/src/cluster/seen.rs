@@ -18,11 +18,13 @@ pub(crate) struct Mirror<K> {
     listing: Option<BTreeMap<String, K>>,
     /// A list was complete once: an object that is not here does not exist.
     complete: bool,
+    /// We may not look: there may be objects, and none will be seen.
+    hidden: bool,
 }
 
 impl<K> Default for Mirror<K> {
     fn default() -> Self {
-        Self { objects: BTreeMap::new(), listing: None, complete: false }
+        Self { objects: BTreeMap::new(), listing: None, complete: false, hidden: false }
     }
 }
 
@@ -46,6 +48,15 @@ impl<K: ResourceExt> Mirror<K> {
     pub(crate) fn fill(&mut self, objects: impl IntoIterator<Item = K>) {
         self.objects = objects.into_iter().map(|object| (object.name_any(), object)).collect();
         self.complete = true;
+    }
+
+    /// We may not look, or not any more: what was seen tells nothing about now.
+    pub(crate) fn hide(&mut self) {
+        *self = Self { hidden: true, ..Self::default() };
+    }
+
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.hidden
     }
 
     pub(crate) fn is_complete(&self) -> bool {

@@ -42,6 +42,21 @@ pub(crate) struct Wait<'a> {
 }
 
 impl Wait<'_> {
+    /// `--timeout` is for all of a command, also for what comes before and after the rollout.
+    pub(crate) async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        match tokio::time::timeout_at(self.since + self.timeout, work).await {
+            Ok(done) => done,
+            Err(_) => Err(self.late().next("a longer --timeout, when it only needs more time")),
+        }
+    }
+
+    /// The time is over.
+    pub(crate) fn late(&self) -> Error {
+        Error::new(ExitCode::TimedOut, format!("{} is not done after {:?}", self.action, self.timeout))
+            .place(session::place(self.cluster))
+            .next(format!("msctl status -n {}", self.cluster.namespace))
+    }
+
     /// Returns as soon as an event says that every target is there: nothing is slept over.
     pub(crate) async fn until_done(&self, watch: &mut Watch, targets: &[Target]) -> Result<Vec<Progress>, Error> {
         let started = Instant::now();

@@ -128,7 +128,7 @@ impl Watch {
                 let cause = api_error(cause);
                 match cause.as_ref().map(Trouble::of) {
                     // The Deployment decides; without the rest the reasons are missing, and that is said.
-                    Some(Trouble::Forbidden) if kind != "deployments" => self.unseen.push(kind),
+                    Some(Trouble::Forbidden) if kind != "deployments" => self.miss(kind),
                     Some(Trouble::Forbidden | Trouble::Unauthorized | Trouble::Untrusted) => {
                         let cause = cause.unwrap_or(kube::Error::TlsRequired);
                         return Err(failure::explain(&self.cluster, &format!("watch {kind}"), cause));
@@ -144,6 +144,20 @@ impl Watch {
             }
         }
         Ok(())
+    }
+}
+
+impl Watch {
+    fn miss(&mut self, kind: &'static str) {
+        if self.unseen.contains(&kind) {
+            return;
+        }
+        self.unseen.push(kind);
+        match kind {
+            "pods" => self.seen.pods.hide(),
+            "replicasets" => self.seen.replica_sets.hide(),
+            _ => self.seen.events.hide(),
+        }
     }
 }
 
@@ -171,8 +185,7 @@ async fn follow<K>(
             }
             Err(cause) => {
                 let gone = is_gone(&cause);
-                let forbidden = matches!(&cause, watcher::Error::InitialListFailed(cause)
-                    if Trouble::of(cause) == Trouble::Forbidden);
+                let forbidden = is_forbidden(&cause);
                 // The first break is ordinary: a load balancer's time limit, a restarted API server.
                 let retry = FIRST_RETRY.saturating_mul(1 << failures.min(10)).min(LAST_RETRY);
                 failures += 1;
@@ -203,6 +216,17 @@ fn is_gone(cause: &watcher::Error) -> bool {
         }
         watcher::Error::WatchError(status) => status.code == 410,
         _ => false,
+    }
+}
+
+/// To list, or to watch what may be listed: trying again does not help.
+fn is_forbidden(cause: &watcher::Error) -> bool {
+    match cause {
+        watcher::Error::InitialListFailed(cause)
+        | watcher::Error::WatchStartFailed(cause)
+        | watcher::Error::WatchFailed(cause) => Trouble::of(cause) == Trouble::Forbidden,
+        watcher::Error::WatchError(status) => status.code == 403,
+        watcher::Error::NoResourceVersion => false,
     }
 }
 

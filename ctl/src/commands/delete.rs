@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::cli::delete::DeleteArgs;
 use crate::cli::{Format, Globals};
-use crate::cluster::held::Held;
+use crate::cluster::held::{Held, unless_lost};
 use crate::cluster::inventory::Inventory;
 use crate::cluster::kinds::Reference;
 use crate::cluster::lock::LockError;
@@ -48,33 +48,16 @@ async fn delete(cluster: &Cluster, args: DeleteArgs, printer: &Printer) -> Resul
     let mut interrupt = Interrupt::listen()?;
     let mut held = Held::new(cluster);
     let mut watch = args.wait.wanted().then(|| Watch::start(cluster, &services));
+    let wait = Wait { cluster, printer, action: action.clone(), timeout: args.wait.timeout, since: started };
     let work = Box::pin(async {
         let mut removed = Vec::new();
-        let mut targets = Vec::new();
         for service in &services {
-            if let Some(found) = remove_one(cluster, service, &args, &mut held, printer).await? {
-                targets.push(Target { service: service.clone(), goal: Goal::Gone });
+            if let Some(found) = wait.in_time(remove_one(cluster, service, &args, &mut held, printer)).await? {
                 removed.push((service.clone(), found));
             }
         }
         if let Some(watch) = &mut watch {
-            let timeout = args.wait.timeout;
-            let wait = Wait { cluster, printer, action: action.clone(), timeout, since: started };
-            wait.until_done(watch, &targets).await?;
-            // The watch has seen the Deployments go.
-            let others = removed.iter().flat_map(|(_, removed)| removed).filter(|one| !one.reference.is_deployment());
-            let lingering: Vec<&Removed> = others.collect();
-            let named = lingering.iter().filter(|removed| removed.lingering.is_some());
-            printer.live(named.map(|removed| format!("waiting until {} is gone", removed.reference)).collect());
-            let lingering =
-                futures::future::try_join_all(lingering.iter().map(|removed| remove::gone(cluster, removed)));
-            let timeout = args.wait.timeout.saturating_sub(started.elapsed());
-            tokio::time::timeout(timeout, lingering).await.unwrap_or_else(|_| {
-                let what = format!("{action} is not done after {:?}", args.wait.timeout);
-                Err(Error::new(ExitCode::TimedOut, what)
-                    .why("an object is held by a finalizer")
-                    .place(session::place(cluster)))
-            })?;
+            unless_lost(held.lost(), until_gone(&wait, watch, &removed)).await?;
         }
         for (service, _) in &removed {
             held.settle(service, Inventory::default());
@@ -84,9 +67,27 @@ async fn delete(cluster: &Cluster, args: DeleteArgs, printer: &Printer) -> Resul
     let outcome = interrupt.or(&format!("{action}; what was deleted stays deleted"), work).await;
     drop(watch);
     printer.clear_live();
-    held.release(printer).await;
+    held.release(interrupt.signalled(), printer).await;
     print(&report(cluster, outcome?), args.output.format, printer)?;
     Ok(ExitCode::Done)
+}
+
+/// Waits until nothing is left of what was deleted.
+async fn until_gone(wait: &Wait<'_>, watch: &mut Watch, removed: &[(String, Vec<Removed>)]) -> Result<(), Error> {
+    let target = |(service, _): &(String, Vec<Removed>)| Target { service: service.clone(), goal: Goal::Gone };
+    let targets: Vec<Target> = removed.iter().map(target).collect();
+    wait.until_done(watch, &targets).await?;
+    // The watch has seen the Deployments go.
+    let others = removed.iter().flat_map(|(_, removed)| removed).filter(|one| !one.reference.is_deployment());
+    let lingering: Vec<&Removed> = others.filter(|one| one.lingering.is_some()).collect();
+    wait.printer.live(lingering.iter().map(|one| format!("waiting until {} is gone", one.reference)).collect());
+    let gone = futures::future::try_join_all(lingering.iter().map(|one| remove::gone(wait.cluster, one)));
+    match tokio::time::timeout_at(wait.since + wait.timeout, gone).await {
+        Ok(done) => done.map(drop),
+        Err(_) => Err(lingering.iter().fold(wait.late().why("an object is held by a finalizer"), |error, one| {
+            error.next(format!("kubectl get {} -n {} -o yaml", one.reference, wait.cluster.namespace))
+        })),
+    }
 }
 
 /// Asks for the deletion of one service's objects. None when there is no such service and that is fine.
@@ -106,6 +107,17 @@ async fn remove_one(
         }
         Err(error) => return Err(error.explain(cluster)),
     };
+    unless_lost(held.lost(), remove_known(cluster, service, before, args, held)).await
+}
+
+/// The rest of it, when its Lease is held.
+async fn remove_known(
+    cluster: &Cluster,
+    service: &str,
+    before: Inventory,
+    args: &DeleteArgs,
+    held: &mut Held,
+) -> Result<Option<Vec<Removed>>, Error> {
     let known = if before.is_empty() { remove::labelled(cluster, service).await? } else { before };
     // Until they are gone, they may be there.
     held.settle(service, known.clone());
@@ -115,33 +127,48 @@ async fn remove_one(
     let mut references: Vec<Reference> = known.iter().cloned().collect();
     references.sort_by_key(|reference| std::cmp::Reverse(reference.rank()));
     let (removed, failed) = remove::delete(cluster, &references).await;
-    match failed {
-        Some(error) => Err(error),
-        None => Ok(Some(removed)),
+    if let Some(error) = failed {
+        return Err(error);
     }
+    if removed.is_empty() {
+        // Nothing of what is known is there, or is ours.
+        held.settle(service, Inventory::default());
+        if let Some(error) = of_somebody_else(cluster, service).await {
+            return Err(error);
+        }
+    }
+    Ok(Some(removed))
 }
 
 /// Nothing that deploy made: unknown, or somebody else's.
 async fn missing(cluster: &Cluster, service: &str, args: &DeleteArgs) -> Result<Option<Vec<Removed>>, Error> {
-    let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
-    if let Ok(Some(deployment)) = api.get_opt(service).await {
-        let owner = deployment.labels().get(MANAGED_BY_LABEL).cloned().unwrap_or_else(|| "somebody else".to_owned());
-        if owner != MANAGED_BY {
-            let release = deployment.annotations().get("meta.helm.sh/release-name").cloned();
-            let next = match release {
-                Some(release) => format!("helm uninstall {release} -n {}", cluster.namespace),
-                None => format!("kubectl delete deployment {service} -n {}", cluster.namespace),
-            };
-            return Err(Error::new(ExitCode::Failed, format!("cannot delete {service}"))
-                .why(format!("it is managed by {owner}, not by msctl"))
-                .place(session::place(cluster))
-                .next(next));
-        }
+    if let Some(error) = of_somebody_else(cluster, service).await {
+        return Err(error);
     }
     if args.ignore_not_found {
         return Ok(None);
     }
     Err(deployed::unknown(cluster, &format!("delete {service}"), service).await)
+}
+
+/// Why the Deployment that is there is not for us to delete.
+async fn of_somebody_else(cluster: &Cluster, service: &str) -> Option<Error> {
+    let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let deployment = api.get_opt(service).await.ok()??;
+    let owner = deployment.labels().get(MANAGED_BY_LABEL).cloned().unwrap_or_else(|| "somebody else".to_owned());
+    if owner == MANAGED_BY {
+        return None;
+    }
+    let next = match deployment.annotations().get("meta.helm.sh/release-name") {
+        Some(release) => format!("helm uninstall {release} -n {}", cluster.namespace),
+        None => format!("kubectl delete deployment {service} -n {}", cluster.namespace),
+    };
+    Some(
+        Error::new(ExitCode::Failed, format!("cannot delete {service}"))
+            .why(format!("it is managed by {owner}, not by msctl"))
+            .place(session::place(cluster))
+            .next(next),
+    )
 }
 
 fn report(cluster: &Cluster, removed: Vec<(String, Vec<Removed>)>) -> Vec<Deleted> {

@@ -14,8 +14,8 @@ use self::report::{ObjectReport, Report, RolloutReport, ServiceReport};
 use self::wanted::Wanted;
 use crate::cli::deploy::{DeployArgs, DryRun};
 use crate::cli::{Format, Globals};
-use crate::cluster::apply::{self, Applied, Conflicts, Effect, Mode};
-use crate::cluster::held::Held;
+use crate::cluster::apply::{self, Conflicts, Effect, Mode};
+use crate::cluster::held::{Held, unless_lost};
 use crate::cluster::inventory::Inventory;
 use crate::cluster::kinds::Reference;
 use crate::cluster::lock::LockError;
@@ -40,7 +40,10 @@ pub(crate) async fn run(args: DeployArgs, globals: &Globals, printer: &Printer) 
         }
         (_, Err(error)) => Err(error),
         (Some(DryRun::Server), Ok(cluster)) => {
-            let work = Box::pin(dry_run::server(&cluster, &wanted, conflicts, args.output.format, printer));
+            let action = format!("checking the {}", action(&wanted));
+            let wait = Wait { cluster: &cluster, printer, action, timeout: args.wait.timeout, since: Instant::now() };
+            let work = dry_run::server(&cluster, &wanted, conflicts, args.output.format, printer);
+            let work = Box::pin(wait.in_time(work));
             Interrupt::listen()?.or("checking the deploy", work).await
         }
         (None, Ok(cluster)) => Deploy { cluster: &cluster, printer, args: &args, conflicts }.run(&wanted).await,
@@ -72,7 +75,7 @@ impl Deploy<'_> {
         let outcome = self.all(wanted, &mut held, &mut interrupt, watch.as_mut(), started).await;
         drop(watch);
         self.printer.clear_live();
-        held.release(self.printer).await;
+        held.release(interrupt.signalled(), self.printer).await;
         let services = outcome?;
         self.print(services)?;
         Ok(ExitCode::Done)
@@ -88,12 +91,15 @@ impl Deploy<'_> {
         started: Instant,
     ) -> Result<Vec<ServiceReport>, Error> {
         let action = action(wanted);
+        let wait = self.wait(&action, started);
         let taking = Box::pin(self.take_leases(wanted, held));
-        let befores = interrupt.or(&action, self.in_time(&action, started, taking)).await?;
+        let befores = interrupt.or(&action, wait.in_time(taking)).await?;
+        let lost = held.lost();
+        let mut lost = std::pin::pin!(lost);
         let mut deployed = Vec::new();
         for ((wanted, manifests), before) in wanted.iter().zip(befores.manifests).zip(befores.inventories) {
-            let applying = Box::pin(self.apply(wanted, manifests, &before, held));
-            let done = interrupt.or(&action, self.in_time(&action, started, applying)).await?;
+            let applying = Box::pin(unless_lost(&mut lost, self.apply(wanted, manifests, &before, held)));
+            let done = interrupt.or(&action, wait.in_time(applying)).await?;
             done.report.print_objects(self.printer, self.args.output.format, "")?;
             deployed.push(done);
         }
@@ -101,16 +107,7 @@ impl Deploy<'_> {
             return Ok(deployed.into_iter().map(|deployed| deployed.report).collect());
         };
         let targets: Vec<Target> = deployed.iter().filter_map(|deployed| deployed.target.clone()).collect();
-        let timeout = self.args.wait.timeout;
-        let wait =
-            Wait { cluster: self.cluster, printer: self.printer, action: action.clone(), timeout, since: started };
-        let rollout = Box::pin(async {
-            tokio::select! {
-                biased;
-                done = wait.until_done(watch, &targets) => done,
-                lost = held.lost() => Err(lost),
-            }
-        });
+        let rollout = Box::pin(unless_lost(&mut lost, wait.until_done(watch, &targets)));
         let done =
             interrupt.or(&format!("{action}; its objects are applied, and the rollout goes on"), rollout).await?;
         let milliseconds = started.elapsed().as_millis();
@@ -124,18 +121,9 @@ impl Deploy<'_> {
         Ok(reports)
     }
 
-    /// `--timeout` is for all of it, also for what comes before the rollout.
-    async fn in_time<T>(
-        &self,
-        action: &str,
-        started: Instant,
-        work: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        let left = self.args.wait.timeout.saturating_sub(started.elapsed());
-        tokio::time::timeout(left, work).await.unwrap_or_else(|_| {
-            let what = format!("{action} is not done after {:?}", self.args.wait.timeout);
-            Err(Error::new(ExitCode::TimedOut, what).place(session::place(self.cluster)).next("a longer --timeout"))
-        })
+    fn wait(&self, action: &str, since: Instant) -> Wait<'_> {
+        let (cluster, printer, timeout) = (self.cluster, self.printer, self.args.wait.timeout);
+        Wait { cluster, printer, action: action.to_owned(), timeout, since }
     }
 
     async fn take_leases(&self, wanted: &[Wanted], held: &mut Held) -> Result<Befores, Error> {
@@ -171,10 +159,13 @@ impl Deploy<'_> {
         let waiting = |line| self.printer.live(vec![line]);
         let live = apply::read(self.cluster, &manifests, waiting).await?;
         self.printer.clear_live();
+        let wanted_objects: Inventory = manifests.iter().map(|(reference, _)| reference.clone()).collect();
+        // Until the work is done, anything of both may exist.
+        held.settle(&wanted.service, before.union(&wanted_objects));
         let plan = Plan::new(manifests, live, before, wanted.asked);
         let mode = Mode { conflicts: self.conflicts, effect: Effect::Persist };
         let finished = std::sync::Mutex::new(Vec::new());
-        let note = |applied: &Applied| lock(&finished).push(applied.reference.clone());
+        let note = |reference: &Reference| lock(&finished).push(reference.clone());
         let applied = match apply::apply(self.cluster, &plan, mode, note).await {
             Ok(applied) => applied,
             Err(error) => {

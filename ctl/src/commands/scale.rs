@@ -49,7 +49,8 @@ pub(crate) async fn run(args: ScaleArgs, globals: &Globals, printer: &Printer) -
     if let (Some(min), Some(max)) = (args.min, args.max)
         && min > max
     {
-        return Err(Error::usage(format!("--min {min} is more than --max {max}")));
+        return Err(Error::usage(format!("--min {min} is more than --max {max}"))
+            .next(format!("msctl scale {} --min {max} --max {min}", args.services.join(" "))));
     }
     let cluster = session::connect(globals).await?;
     scale(&cluster, args, printer).await
@@ -64,17 +65,16 @@ async fn scale(cluster: &Cluster, args: ScaleArgs, printer: &Printer) -> Result<
     let mut interrupt = Interrupt::listen()?;
     // Before anything changes, so that no event is missed.
     let mut watch = args.wait.wanted().then(|| Watch::start(cluster, &services));
+    let wait = Wait { cluster, printer, action: action.clone(), timeout: args.wait.timeout, since: started };
     let work = Box::pin(async {
         let mut scaled = Vec::new();
         let mut targets = Vec::new();
         for service in &services {
-            let (one, goal) = set(cluster, service, &args).await?;
+            let (one, goal) = wait.in_time(Box::pin(set(cluster, service, &args))).await?;
             scaled.push(one);
             targets.push(Target { service: service.clone(), goal });
         }
         if let Some(watch) = &mut watch {
-            let timeout = args.wait.timeout;
-            let wait = Wait { cluster, printer, action: action.clone(), timeout, since: started };
             for (scaled, progress) in scaled.iter_mut().zip(wait.until_done(watch, &targets).await?) {
                 scaled.ready = Some(progress.ready);
             }

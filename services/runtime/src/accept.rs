@@ -34,7 +34,7 @@ impl Acceptor {
     /// Counts in `refused` the connections beyond the cap.
     pub(crate) fn new(port: Port, refused: Counter) -> Self {
         Self {
-            slots: Arc::new(Semaphore::new(port.limits.max_connections)),
+            slots: Arc::new(Semaphore::new(port.limits.max_connections.min(Semaphore::MAX_PERMITS))),
             port,
             overload: Overload::new(),
             connections: TaskTracker::new(),

@@ -70,6 +70,9 @@ impl Default for Limits {
 pub(crate) const LISTEN_ADDR: &str = "LISTEN_ADDR";
 pub(crate) const ADMIN_ADDR: &str = "ADMIN_ADDR";
 
+/// More than one process can hold, and far from what counts them could not count.
+const MOST_CONNECTIONS: usize = 1_000_000;
+
 impl ServeConfig {
     /// Loopback addresses with these ports, no drain delay, the default limits.
     pub fn local(port: u16, admin_port: u16) -> Self {
@@ -100,11 +103,12 @@ impl ServeConfig {
                 "after that, how long requests in flight may still take",
             ),
             limits: Limits {
-                max_connections: positive(
-                    env,
+                max_connections: env.get_where(
                     "MAX_CONNECTIONS",
                     limits.max_connections,
                     "connections at one time; beyond them 503",
+                    &format!("a whole number from 1 to {MOST_CONNECTIONS}"),
+                    |n| (1..=MOST_CONNECTIONS).contains(n),
                 ),
                 max_body: positive(env, "MAX_BODY", limits.max_body, "bytes in a request body; beyond them 413"),
                 head_timeout: lasting(env, "HEAD_TIMEOUT", limits.head_timeout, "for a request's head to arrive"),
@@ -169,5 +173,21 @@ mod tests {
         let mistakes = env.finish(()).unwrap_err().0;
         let names: Vec<_> = mistakes.iter().map(|m| m.name.as_str()).collect();
         assert_eq!(names, ["MAX_CONNECTIONS", "HEAD_TIMEOUT"]);
+    }
+
+    #[test]
+    fn connections_are_capped_at_a_million() {
+        let read = |value: &str| {
+            let lookup = |name: &str| (name == "MAX_CONNECTIONS").then(|| value.to_owned());
+            let mut env = Env::new(&lookup);
+            let config = ServeConfig::read(&mut env, &PROGRAM);
+            env.finish(config.limits.max_connections)
+        };
+        assert_eq!(read("1000000"), Ok(1_000_000));
+        for value in ["1000001", &usize::MAX.to_string()] {
+            let told = read(value).unwrap_err().to_string();
+            let allowed = "a whole number from 1 to 1000000";
+            assert_eq!(told, format!("MAX_CONNECTIONS={value:?} can't be used; allowed: {allowed}"));
+        }
     }
 }

@@ -20,7 +20,7 @@ use tower::Service as _;
 
 use crate::config::Limits;
 use crate::drain::{Drain, Phase};
-use crate::intake::Intake;
+use crate::intake::{Intake, Whole};
 use crate::problem::Failure;
 use crate::wire::{Line, Refusal};
 
@@ -70,12 +70,14 @@ impl hyper::service::Service<Request<Incoming>> for Exchange {
     fn call(&self, request: Request<Incoming>) -> Answering {
         let refusal = self.line.begin();
         let busy = Busy(self.line.clone());
+        let mut whole = None;
         let mut request = request.map(|body| {
             if body.is_end_stream() {
-                AxumBody::empty()
-            } else {
-                AxumBody::new(Intake::new(body, self.limits.max_body, self.limits.body_timeout))
+                return AxumBody::empty();
             }
+            let intake = Intake::new(body, self.limits.max_body, self.limits.body_timeout);
+            whole = Some(intake.whole());
+            AxumBody::new(intake)
         });
         let mut router = match refusal {
             None => self.routers.app.clone(),
@@ -84,7 +86,7 @@ impl hyper::service::Service<Request<Incoming>> for Exchange {
                 self.routers.refusing.clone()
             }
         };
-        Answering { route: router.call(request), busy: Some(busy), drain: self.drain.clone() }
+        Answering { route: router.call(request), busy: Some(busy), whole, drain: self.drain.clone() }
     }
 }
 
@@ -92,6 +94,8 @@ impl hyper::service::Service<Request<Incoming>> for Exchange {
 pub(crate) struct Answering {
     route: RouteFuture<Infallible>,
     busy: Option<Busy>,
+    /// Of the request's body, when it has one.
+    whole: Option<Whole>,
     drain: Drain,
 }
 
@@ -100,9 +104,11 @@ impl Future for Answering {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut response = ready!(Pin::new(&mut self.route).poll(cx))?;
-        if self.drain.reached(Phase::Leaving) {
-            // While the endpoints propagate, kept clients would stay with us to the end: this sends them to other
-            // replicas.
+        // hyper closes after an answer that came before the body's end: a client that was not told would lose its next
+        // request to that.
+        let unread = self.whole.as_ref().is_some_and(|whole| !whole.is_reached());
+        // While the endpoints propagate, kept clients would stay with us to the end: this sends them to other replicas.
+        if unread || self.drain.reached(Phase::Leaving) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         let busy = self.busy.take();

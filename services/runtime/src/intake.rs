@@ -2,6 +2,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -30,11 +32,30 @@ pub(crate) struct Intake {
     timeout: Duration,
     // Made at the first wait: most bodies arrive together with their head.
     deadline: Option<Pin<Box<Sleep>>>,
+    whole: Whole,
+}
+
+/// Whether a request's body was read to its end; known after the body itself is gone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Whole(Arc<AtomicBool>);
+
+impl Whole {
+    pub(crate) fn is_reached(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn reach(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Intake {
     pub(crate) fn new(body: Incoming, max: usize, timeout: Duration) -> Self {
-        Self { body, max: max as u64, seen: 0, timeout, deadline: None }
+        Self { body, max: max as u64, seen: 0, timeout, deadline: None, whole: Whole::default() }
+    }
+
+    pub(crate) fn whole(&self) -> Whole {
+        self.whole.clone()
     }
 
     fn within(&mut self, more: u64) -> Result<(), IntakeError> {
@@ -59,10 +80,17 @@ impl Body for Intake {
         match Pin::new(&mut this.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+                // Who knows the length does not ask for what follows the last byte.
+                if this.body.is_end_stream() {
+                    this.whole.reach();
+                }
                 Poll::Ready(Some(this.within(length).map(|()| frame)))
             }
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(IntakeError::Broken(error)))),
-            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Ready(None) => {
+                this.whole.reach();
+                Poll::Ready(None)
+            }
             Poll::Pending => {
                 let timeout = this.timeout;
                 let deadline = this.deadline.get_or_insert_with(|| Box::pin(sleep(timeout)));

@@ -49,7 +49,7 @@ pub fn launch<C, E: std::error::Error>(
     read: impl FnOnce(&mut Env<'_>) -> C,
     app: impl FnOnce(C, &Health) -> Result<Router, E>,
 ) -> ExitCode {
-    let exit = match Request::from_args(std::env::args().skip(1)) {
+    let exit = match Request::from_args(arguments()) {
         Ok(Request::Version) => tell(&format!("{} {}", program.name, program.version)),
         Ok(Request::Help) => tell(&help(&program, read)),
         Ok(Request::Serve) => start(program, read, app),
@@ -60,6 +60,11 @@ pub fn launch<C, E: std::error::Error>(
         ),
     };
     ExitCode::from(exit as u8)
+}
+
+/// What is not UTF-8 is no argument of ours: told with replacement characters, it is refused like any other.
+fn arguments() -> impl Iterator<Item = String> {
+    std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned())
 }
 
 enum Request {
@@ -90,7 +95,7 @@ fn start<C, E: std::error::Error>(
     let serve_config = ServeConfig::read(&mut env, &program);
     let own = read(&mut env);
     // Both are read before either is complained of, so that one start tells every mistake.
-    let (config, settings) = match (env.finish((serve_config, own)), Settings::from_env(lookup)) {
+    let (config, settings) = match (env.finish((serve_config, own)), Settings::from_env_over_http(lookup)) {
         (Ok(config), Ok(settings)) => (config, settings),
         (config, settings) => {
             let mistakes = [config.err().map(|e| e.to_string()), settings.err().map(|e| e.to_string())];

@@ -38,7 +38,7 @@ pub use current::{Entered, current_trace_id};
 pub use export::FlushReport;
 pub use metrics::Metrics;
 pub use sampler::{Ratio, Sampler};
-pub use settings::{Batch, LogFormat, Logs, SettingError, Settings, traces_endpoint};
+pub use settings::{Batch, LogFormat, Logs, SettingError, SettingErrors, Settings, traces_endpoint};
 pub use telemetry::{InitError, Telemetry, init, init_with_http_client};
 
 pub use opentelemetry::trace::{FutureExt, SpanKind};

@@ -70,7 +70,8 @@ impl Kind {
         }
     }
 
-    fn what(self) -> &'static str {
+    /// What happened, for a person: no address, no cause.
+    pub fn what(self) -> &'static str {
         match self {
             Self::Url => "the URL can't be called",
             Self::Connect => "can't connect",

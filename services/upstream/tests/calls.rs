@@ -13,8 +13,12 @@ use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use tower::Service as _;
 use upstream::{Client, Config, HttpConnector, Kind};
+
+/// Nothing here may take longer; what does has failed.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -199,13 +203,15 @@ async fn a_dead_upstream_is_told_with_its_cause_and_gets_no_more_than_the_budget
 
 #[tokio::test]
 async fn the_deadline_holds_for_the_head_and_for_the_body() {
-    let short = |config: &mut Config| config.timeout = Duration::from_millis(200);
+    // Long enough for a busy machine to connect and to send.
+    let deadline = Duration::from_secs(2);
+    let short = |config: &mut Config| config.timeout = deadline;
     let silent = async |mut socket: TcpStream, _, seen: Arc<Seen>| while read(&mut socket, &seen).await.is_some() {};
     let (address, seen) = server(silent).await;
     let begun = Instant::now();
-    let error = call(&client(short), Method::GET, address).await.unwrap_err();
+    let error = timeout(PATIENCE, call(&client(short), Method::GET, address)).await.unwrap().unwrap_err();
     assert!(error.is_timeout(), "{}", error.report());
-    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(begun.elapsed() >= deadline, "{:?}", begun.elapsed());
     assert_eq!(seen.both(), (1, 1));
 
     let stalling = async |mut socket: TcpStream, _, seen: Arc<Seen>| {
@@ -214,7 +220,7 @@ async fn the_deadline_holds_for_the_head_and_for_the_body() {
         }
     };
     let (address, _) = server(stalling).await;
-    let error = call(&client(short), Method::GET, address).await.unwrap_err();
+    let error = timeout(PATIENCE, call(&client(short), Method::GET, address)).await.unwrap().unwrap_err();
     assert!(error.is_timeout(), "{}", error.report());
 }
 

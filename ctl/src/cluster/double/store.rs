@@ -169,6 +169,13 @@ impl Store {
         let found = self.objects.get(path).map(|object| object["metadata"]["resourceVersion"].as_str());
         match found {
             None => not_found(path),
+            Some(_)
+                if body["preconditions"]["uid"]
+                    .as_str()
+                    .is_some_and(|uid| self.objects[path]["metadata"]["uid"] != uid) =>
+            {
+                whole(StatusCode::CONFLICT, &problem(StatusCode::CONFLICT, "the UID in the precondition is another"))
+            }
             Some(version) if asked.is_some() && asked != version => {
                 whole(StatusCode::CONFLICT, &problem(StatusCode::CONFLICT, "the object has been modified"))
             }

@@ -1,6 +1,7 @@
 use http::Method;
 use serde_json::json;
 
+use super::renewal::RENEWAL;
 use super::*;
 use crate::cluster::double::Double;
 use crate::cluster::kinds::Reference;
@@ -26,7 +27,9 @@ async fn acquire_in(
     wanted: &Inventory,
     waiting: impl Fn(String),
 ) -> Result<(Lock, Inventory), LockError> {
-    Lock::acquire(cluster, "service-a", &Holder::new(cluster), wanted, waiting).await
+    let mut before = Inventory::default();
+    let lock = Lock::acquire(cluster, "service-a", &Holder::new(cluster), wanted, &mut before, waiting).await?;
+    Ok((lock, before))
 }
 
 fn held_by(holder: &str, renewed: Timestamp) -> Value {
@@ -78,14 +81,17 @@ async fn a_holder_whose_time_is_over_is_no_obstacle() {
     lock.release(&before).await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_holder_that_dies_is_waited_out_and_no_longer() {
     let double = Double::new();
-    double.put(LEASE, held_by("bob@host/1/2", Timestamp::now() - Duration::from_millis(14_800)));
+    // Its clock is ahead of ours: it counts that it gives no sign of life, not what it wrote.
+    double.put(LEASE, held_by("bob@host/1/2", Timestamp::now() + Duration::from_hours(1)));
+    let started = tokio::time::Instant::now();
     let told = Mutex::new(Vec::new());
     let waiting = |line: String| told.lock().unwrap().push(line);
     acquire(&double, &Inventory::default(), waiting).await.unwrap();
     assert!(told.lock().unwrap()[0].contains("bob@host (process 1)"));
+    assert!((DURATION..DURATION + Duration::from_secs(1)).contains(&started.elapsed()), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
@@ -149,10 +155,35 @@ async fn a_lease_whose_taking_was_cut_off_is_given_back() {
     let double = Double::new();
     let cluster = double.cluster();
     let (ours, others) = (Holder::new(&cluster), Holder("bob@host/1/2".to_owned()));
-    let (lock, _) = Lock::acquire(&cluster, "service-a", &ours, &inventory(&["Service"]), silent).await.unwrap();
+    let (wanted, mut before) = (inventory(&["Service"]), Inventory::default());
+    let lock = Lock::acquire(&cluster, "service-a", &ours, &wanted, &mut before, silent).await.unwrap();
     drop(lock);
-    abandon(&cluster, "service-a", &others).await.unwrap();
+    abandon(&cluster, "service-a", &others, &before).await.unwrap();
     assert!(double.get(LEASE).is_some(), "it is not theirs to give back");
-    abandon(&cluster, "service-a", &ours).await.unwrap();
+    abandon(&cluster, "service-a", &ours, &before).await.unwrap();
     assert_eq!(double.get(LEASE), None, "it was new, and nothing was made under it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_whose_answer_was_lost_is_no_loss() {
+    let double = Double::new();
+    let (lock, _) = acquire(&double, &Inventory::default(), silent).await.unwrap();
+    // The server took a write of ours, and we did not hear of its new version.
+    double.put(LEASE, double.get(LEASE).unwrap());
+    let before = double.get(LEASE).unwrap()["spec"]["renewTime"].clone();
+    assert!(tokio::time::timeout(DURATION * 4, lock.lost()).await.is_err(), "it is still ours");
+    assert_ne!(double.get(LEASE).unwrap()["spec"]["renewTime"], before, "and it is renewed again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_could_not_be_renewed_counts_as_lost_when_its_time_is_over() {
+    let double = Double::new();
+    let (lock, _) = acquire(&double, &Inventory::default(), silent).await.unwrap();
+    double.silence(Method::PATCH, "/leases/");
+    let started = tokio::time::Instant::now();
+    let error = tokio::time::timeout(Duration::from_mins(1), lock.lost()).await.unwrap();
+    assert!(error.to_string().contains("could not be renewed for 15 s"), "{error}");
+    assert!(started.elapsed() <= DURATION + Duration::from_millis(10), "{:?}", started.elapsed());
+    let tries = double.requests().iter().filter(|request| request.starts_with("PATCH")).count();
+    assert_eq!(tries, 2, "a renewal that hangs does not take the time of the next");
 }

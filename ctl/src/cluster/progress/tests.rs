@@ -70,6 +70,16 @@ fn a_deletion_is_done_only_when_it_is_known_that_nothing_is_left() {
 }
 
 #[test]
+fn a_deletion_is_done_for_one_who_may_not_see_pods_when_the_deployment_is_gone() {
+    let mut seen = rollout().deployment(2, 2, "2", counts(2)).ending("p", "2").seen();
+    seen.pods.hide();
+    assert!(!of("service-a", Goal::Gone, &seen).done);
+    let mut seen = rollout().ending("p", "2").seen();
+    seen.pods.hide();
+    assert!(of("service-a", Goal::Gone, &seen).done);
+}
+
+#[test]
 fn many_pods_are_counted_and_not_listed() {
     let mut many = rollout().deployment(2, 2, "2", json!({ "wanted": 9 })).replica_set("service-a-2", "2", "2");
     for i in 0..9 {

@@ -147,6 +147,16 @@ async fn who_may_not_watch_pods_gets_the_outcome_without_reasons() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_may_list_pods_and_not_watch_them_is_told_once() {
+    let double = Double::new();
+    double.put(&format!("{BASE}/deployments/service-a"), deployment(0));
+    double.fail(Method::GET, "/pods?&watch=true", usize::MAX, 403, "pods is forbidden");
+    let (error, said) = wait_for(&double, Duration::from_mins(1)).await;
+    assert_eq!(error.unwrap_err().code(), ExitCode::TimedOut);
+    assert_eq!(said.matches("may not watch pods").count(), 1, "{said}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_may_not_watch_deployments_is_told_which_right_is_missing() {
     let double = Double::new();
     let message = "deployments.apps is forbidden: User \"eve\" cannot list resource \"deployments\" in API group \

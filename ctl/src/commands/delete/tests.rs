@@ -108,3 +108,62 @@ async fn a_missing_namespace_is_named() {
     let error = delete(&cluster, args, &printer).await.unwrap_err();
     assert!(error.to_string().contains("namespace nowhere does not exist"), "{error}");
 }
+
+#[tokio::test]
+async fn an_inventory_that_names_what_helm_made_deletes_nothing_of_it() {
+    let double = deployed();
+    let annotations = json!({ "meta.helm.sh/release-name": "demo" });
+    double.put(
+        DEPLOYMENT,
+        json!({ "metadata": { "labels": labels("Helm"), "annotations": annotations },
+                "spec": { "selector": {}, "template": {} } }),
+    );
+    double.put(SERVICE, json!({ "metadata": { "labels": labels("Helm") } }));
+    let error = run(&double, &["service-a"]).await.0.unwrap_err();
+    assert!(error.to_string().contains("helm uninstall demo -n shop"), "{error}");
+    assert!(double.get(DEPLOYMENT).is_some() && double.get(SERVICE).is_some());
+    assert_eq!(double.get(LEASE), None, "the false inventory is gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_takes_a_deletion_and_never_answers_does_not_hang_it() {
+    let double = deployed();
+    double.silence(Method::DELETE, "/services/");
+    let started = Instant::now();
+    let error = run(&double, &["service-a", "--timeout", "10s", "--no-wait"]).await.0.unwrap_err();
+    assert_eq!(error.code(), ExitCode::TimedOut);
+    assert!(error.to_string().contains("next: msctl status -n shop"), "{error}");
+    assert!(started.elapsed() < std::time::Duration::from_secs(13), "{:?}", started.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_watch_pods_gets_to_the_end_of_a_deletion() {
+    let double = deployed();
+    double.fail(Method::GET, "/pods", usize::MAX, 403, "pods is forbidden");
+    assert_eq!(run(&double, &["service-a"]).await.0, Ok(ExitCode::Done));
+    assert_eq!(double.paths(), ["/api/v1/namespaces/shop"]);
+}
+
+#[tokio::test]
+async fn an_object_that_was_replaced_while_it_was_deleted_is_looked_at_anew() {
+    let double = deployed();
+    double.fail(Method::DELETE, "/services/", 1, 409, "the UID in the precondition is another");
+    let (outcome, out) = run(&double, &["service-a"]).await;
+    assert_eq!(outcome, Ok(ExitCode::Done));
+    assert!(out.contains("service/service-a deleted"), "{out}");
+    let looks = double.requests().iter().filter(|request| *request == &format!("GET {SERVICE}")).count();
+    assert_eq!(looks, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_lost_ends_a_deletion() {
+    let double = deployed();
+    double.silence(Method::DELETE, "/services/");
+    let thief = double.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        thief.put(LEASE, json!({ "spec": { "holderIdentity": "bob@host/1/2" } }));
+    });
+    let error = run(&double, &["service-a", "--timeout", "60s"]).await.0.unwrap_err();
+    assert!(error.to_string().contains("lost the Lease of service-a"), "{error}");
+}

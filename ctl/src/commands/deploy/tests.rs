@@ -177,7 +177,8 @@ async fn a_deploy_that_fails_half_way_remembers_what_it_made() {
     assert!(error.to_string().contains("no leader"), "{error}");
     let inventory = double.get(LEASE).unwrap()["metadata"]["annotations"]["msctl.dev/inventory"].clone();
     let inventory = inventory.as_str().unwrap();
-    assert!(inventory.contains("v1/Service/service-a") && !inventory.contains("Deployment"), "{inventory}");
+    assert!(inventory.contains("v1/Service/service-a"), "{inventory}");
+    assert!(inventory.contains("Deployment"), "an answer of 500 does not say that it was not made: {inventory}");
 }
 
 #[tokio::test]
@@ -237,4 +238,51 @@ async fn two_services_are_watched_together() {
     assert!(out.contains("service-a: 2/2 ready") && out.contains("service-b: 2/2 ready"), "{out}");
     // One list, one watch.
     assert!(count(&double, "GET", "shop/deployments") <= 4, "{:?}", double.requests());
+}
+
+#[tokio::test]
+async fn a_service_whose_turn_never_came_leaves_no_lease() {
+    let double = ready();
+    double.fail_with(Method::PATCH, "/deployments/service-a", 1, conflict());
+    deploy(&double, &["service-a", "service-b"]).await.0.unwrap_err();
+    assert!(double.get(LEASE).is_some(), "its other objects exist");
+    assert_eq!(double.get(&LEASE.replace("service-a", "service-b")), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_lost_ends_an_apply() {
+    let double = ready();
+    double.silence(Method::PATCH, "/deployments/");
+    let thief = double.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let mut lease = thief.get(LEASE).unwrap();
+        lease["spec"]["holderIdentity"] = json!("bob@host/1/2");
+        thief.put(LEASE, lease);
+    });
+    let error = deploy(&double, &["service-a", "--timeout", "60s"]).await.0.unwrap_err();
+    assert!(error.to_string().contains("lost the Lease of service-a"), "{error}");
+    assert_eq!(double.get(LEASE).unwrap()["spec"]["holderIdentity"], "bob@host/1/2");
+}
+
+#[tokio::test]
+async fn a_failed_step_is_the_last_that_is_started_and_what_was_refused_is_not_remembered() {
+    let double = ready();
+    double.fail(Method::PATCH, "/serviceaccounts/", 1, 403, "no");
+    deploy(&double, &["service-a"]).await.0.unwrap_err();
+    assert_eq!(count(&double, "PATCH", "/policy/"), 0, "{:?}", double.requests());
+    assert_eq!(count(&double, "PATCH", "/deployments/"), 0);
+    let inventory = double.get(LEASE).unwrap()["metadata"]["annotations"]["msctl.dev/inventory"].clone();
+    assert!(!inventory.as_str().unwrap().contains("ServiceAccount"), "{inventory}");
+}
+
+#[tokio::test]
+async fn a_bound_of_an_autoscaler_that_is_off_does_not_reset_the_replicas() {
+    let double = ready();
+    deploy(&double, &["service-a"]).await.0.unwrap();
+    let mut scaled = double.get(DEPLOYMENT).unwrap();
+    scaled["spec"]["replicas"] = json!(5);
+    double.put(DEPLOYMENT, scaled);
+    deploy(&double, &["service-a", "--set", "autoscaling.minReplicas=2"]).await.0.unwrap();
+    assert_eq!(double.get(DEPLOYMENT).unwrap()["spec"]["replicas"], 5);
 }

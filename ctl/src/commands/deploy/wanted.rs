@@ -19,7 +19,7 @@ use crate::error::{Error, ExitCode, did_you_mean};
 pub(crate) struct Wanted {
     pub(crate) service: String,
     pub(crate) values: Values,
-    /// Whether this command line itself sets the replicas, or an autoscaler's bounds.
+    /// What this command line itself sets of the replicas and of an autoscaler's bounds.
     pub(crate) asked: Asked,
 }
 
@@ -109,9 +109,13 @@ impl UserInput {
         let short = short_forms(args)?;
         all.overlay(short.clone());
         said.overlay(short);
-        let paths: [&[&str]; 3] = [&["replicas"], &["autoscaling", "minReplicas"], &["autoscaling", "maxReplicas"]];
-        let asked = paths.iter().any(|path| said.get(path).is_some_and(|value| !value.is_null()));
-        Ok(Self { all, asked: if asked { Asked::Yes } else { Asked::No } })
+        let is_said = |path: &[&str]| said.get(path).is_some_and(|value| !value.is_null());
+        let asked = Asked {
+            replicas: is_said(&["replicas"]),
+            min_replicas: is_said(&["autoscaling", "minReplicas"]),
+            max_replicas: is_said(&["autoscaling", "maxReplicas"]),
+        };
+        Ok(Self { all, asked })
     }
 }
 
@@ -226,13 +230,16 @@ mod tests {
     #[test]
     fn replicas_are_asked_for_by_flags_and_not_by_files() {
         let asked = |args: &ValuesArgs| wanted(&["service-a"], args).unwrap()[0].asked;
-        assert_eq!(asked(&ValuesArgs::default()), Asked::No);
-        assert_eq!(asked(&set(&["replicas=3"])), Asked::Yes);
-        assert_eq!(asked(&ValuesArgs { replicas: Some(3), ..ValuesArgs::default() }), Asked::Yes);
+        let replicas = Asked { replicas: true, ..Asked::default() };
+        assert_eq!(asked(&ValuesArgs::default()), Asked::default());
+        let min_replicas = Asked { min_replicas: true, ..Asked::default() };
+        assert_eq!(asked(&set(&["autoscaling.minReplicas=2"])), min_replicas);
+        assert_eq!(asked(&set(&["replicas=3"])), replicas);
+        assert_eq!(asked(&ValuesArgs { replicas: Some(3), ..ValuesArgs::default() }), replicas);
         let file = std::env::temp_dir().join(format!("msctl-values-{}.yaml", std::process::id()));
         std::fs::write(&file, "replicas: 4\n").unwrap();
         let from_file = asked(&ValuesArgs { values: vec![file.clone()], ..ValuesArgs::default() });
         std::fs::remove_file(file).unwrap();
-        assert_eq!(from_file, Asked::No);
+        assert_eq!(from_file, Asked::default());
     }
 }

@@ -146,3 +146,13 @@ async fn json_has_what_was_and_what_is() {
     let report: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((&report[0]["before"], &report[0]["replicas"], &report[0]["ready"]), (&json!(2), &json!(5), &json!(5)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_never_answers_ends_it_at_the_timeout_even_without_a_wait() {
+    let double = deployed(2);
+    double.silence(Method::PATCH, "/scale");
+    let args = ["service-a", "--replicas", "5", "--no-wait", "--timeout", "10s"];
+    let error = run(&double, &args).await.0.unwrap_err();
+    assert_eq!(error.code(), ExitCode::TimedOut);
+    assert!(error.to_string().contains("next: msctl status -n shop"), "{error}");
+}

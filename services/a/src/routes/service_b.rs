@@ -12,16 +12,18 @@ use upstream::Template;
 /// The largest answer of B that is passed on, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 
-/// Calls B's `GET /` and passes its answer on: status, content type, body.
+/// Calls B's `GET /` and passes its answer on: content type and body.
+///
+/// An answer of B other than 200 becomes 502, and so does none, or 504 when B was too slow. The client is told what
+/// happened; B's address and the causes are the log's.
 pub(crate) async fn call(State(state): State<crate::state::State>) -> Result<Response, Failure> {
     let mut request = Request::new(Bytes::new());
     request.uri_mut().clone_from(&state.service_b);
     request.extensions_mut().insert(Template(api::b::ROOT_PATH));
     let (head, body) = state.upstream.send(request).await.map_err(|error| away(&error))?.into_parts();
     if head.status != StatusCode::OK {
-        let detail = format!("{} at {} answered {}", api::b::NAME, state.service_b, head.status);
-        tracing::warn!("{detail}");
-        return Err(at_route(StatusCode::BAD_GATEWAY, detail));
+        tracing::warn!("{} at {} answered {}", api::b::NAME, state.service_b, head.status);
+        return Err(at_route(StatusCode::BAD_GATEWAY, format!("{} answered {}", api::b::NAME, head.status)));
     }
     let body = body.bytes(MAX_BODY).await.map_err(|error| away(&error))?;
     let mut answer = Response::new(Body::from(body));
@@ -33,9 +35,8 @@ pub(crate) async fn call(State(state): State<crate::state::State>) -> Result<Res
 
 fn away(error: &upstream::Error) -> Failure {
     let status = if error.is_timeout() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::BAD_GATEWAY };
-    let detail = format!("{} did not answer: {}", api::b::NAME, error.report());
-    tracing::warn!("{detail}");
-    at_route(status, detail)
+    tracing::warn!("{} did not answer: {}", api::b::NAME, error.report());
+    at_route(status, format!("{} did not answer: {}", api::b::NAME, error.kind().what()))
 }
 
 fn at_route(status: StatusCode, detail: String) -> Failure {

@@ -1,6 +1,8 @@
 //! The hop from A to B: B there, B away, B slow, B in trouble.
 
-use crate::support::{ask, authority, serve_a, stand_in};
+use std::time::Duration;
+
+use crate::support::{ask, authority, serve_a, serve_a_waiting, stand_in};
 
 const CALL: &str = "GET /service-b HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
 
@@ -22,16 +24,15 @@ async fn b_away_is_502_that_names_it() {
     let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let a = serve_a(authority(gone)).await;
     let answer = ask(a, CALL).await;
-    answer.is_problem(502, "service-b did not answer");
-    answer.is_problem(502, &gone.to_string());
-    answer.is_problem(502, "refused");
+    answer.is_problem(502, "service-b did not answer: can't connect");
+    assert!(!answer.without_date().contains(&gone.to_string()), "where B is, is not the client's: {answer:?}");
 }
 
 #[tokio::test]
 async fn b_slow_is_504_that_names_it() {
     // Accepts, and never answers.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let a = serve_a(authority(silent.local_addr().unwrap())).await;
+    let a = serve_a_waiting(authority(silent.local_addr().unwrap()), Duration::from_millis(300)).await;
     ask(a, CALL).await.is_problem(504, "service-b did not answer");
 }
 

@@ -15,9 +15,14 @@ use tokio::time::timeout;
 /// Nothing here may take longer; what does has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A, with B at `service_b`; it serves as long as the test runs.
+/// A, with B at `service_b` and all the time B needs; it serves as long as the test runs.
 pub(crate) async fn serve_a(service_b: Uri) -> SocketAddr {
-    let config = Config { service_b, upstream_timeout: Duration::from_millis(300) };
+    serve_a_waiting(service_b, PATIENCE).await
+}
+
+/// A, which waits for B no longer than `upstream_timeout`.
+pub(crate) async fn serve_a_waiting(service_b: Uri, upstream_timeout: Duration) -> SocketAddr {
+    let config = Config { service_b, upstream_timeout };
     let server = Server::bind(ServeConfig::local(0, 0)).unwrap();
     let address = server.traffic_addr();
     tokio::spawn(async move {

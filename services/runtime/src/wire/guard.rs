@@ -25,6 +25,8 @@ const STAND_IN: &[u8] = b"REFUSED / HTTP/1.1\r\nconnection: close\r\n\r\n";
 pub(crate) struct Line {
     /// A request is being answered.
     busy: AtomicBool,
+    /// hyper has output that the client does not take.
+    unread: AtomicBool,
     /// Requests that reached the handler.
     requests: AtomicU32,
     /// The number of the request that stands in for a refused head; 0 while there is none.
@@ -48,9 +50,9 @@ impl Line {
         self.busy.store(false, Ordering::Relaxed);
     }
 
-    /// A request is being answered.
+    /// A request is being answered, or its answer has not left yet.
     pub(crate) fn is_busy(&self) -> bool {
-        self.busy.load(Ordering::Relaxed)
+        self.busy.load(Ordering::Relaxed) || self.unread.load(Ordering::Relaxed)
     }
 
     fn refuse(&self, number: u32, refusal: Refusal) {
@@ -174,7 +176,7 @@ impl Guard {
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let allowed = if !self.held.is_empty() {
             self.limits.head_timeout
-        } else if self.line.is_busy() || self.screen.inside_body() || self.unread.is_some() {
+        } else if self.line.is_busy() || self.screen.inside_body() {
             // A request in flight has the handler's deadlines, its body has its own, an unread answer the write
             // clock's.
             self.waiting = None;
@@ -201,6 +203,7 @@ impl Guard {
     /// Ready with an error when the client has left the answer unread for too long.
     fn poll_unread(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let since = *self.unread.get_or_insert_with(Instant::now);
+        self.line.unread.store(true, Ordering::Relaxed);
         self.write_clock
             .poll(cx, since + self.limits.write_timeout)
             .map(|()| io::Error::new(io::ErrorKind::TimedOut, "the client does not read its answer"))
@@ -210,7 +213,9 @@ impl Guard {
         match wrote {
             Poll::Pending => self.poll_unread(cx).map(Err),
             Poll::Ready(result) => {
-                self.unread = None;
+                if self.unread.take().is_some() {
+                    self.line.unread.store(false, Ordering::Relaxed);
+                }
                 Poll::Ready(result)
             }
         }

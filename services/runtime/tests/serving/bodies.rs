@@ -12,6 +12,7 @@ fn app() -> Router {
     Router::new()
         .route("/", post(async |Json(value): Json<Value>| value.to_string()))
         .route("/number", post(async |Json(number): Json<u8>| number.to_string()))
+        .route("/greeting", get(async || "hello"))
         .route("/large", get(async || "x".repeat(32 * 1024 * 1024)))
 }
 
@@ -78,6 +79,45 @@ async fn a_stalled_body_is_408_and_closes_the_connection() {
     assert_eq!(answer.header("connection"), Some("close"));
     wire.0.shutdown_now().await;
     assert_eq!(wire.rest().await, b"");
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_wait_for_the_body_says_that_it_is_the_last() {
+    let server = start(app(), config(Limits::default()));
+    let sized = "content-length: 9\r\n\r\n{\"a\"";
+    let chunked = "transfer-encoding: chunked\r\n\r\n4\r\n{\"a\"\r\n";
+    for (line, status) in [
+        ("POST / HTTP/1.1\r\ncontent-type: text/plain", 415),
+        ("POST /nowhere HTTP/1.1", 404),
+        ("DELETE / HTTP/1.1", 405),
+        ("GET /greeting HTTP/1.1", 200),
+    ] {
+        for body in [sized, chunked] {
+            let mut wire = Wire::open(server.traffic).await;
+            wire.send(format!("{line}\r\nhost: a\r\n{body}")).await;
+            let answer = wire.answer().await;
+            assert_eq!((answer.status(), answer.header("connection")), (status, Some("close")), "{line}");
+            assert_eq!(wire.rest().await, b"");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_whose_bodies_are_read_to_their_end_is_kept() {
+    let server = start(app(), config(Limits::default()));
+    let mut wire = Wire::open(server.traffic).await;
+    let chunked = "POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
+                   transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n";
+    for (request, status) in [
+        (json("/", "application/json", "{}"), 200),
+        (chunked.to_owned(), 200),
+        (json("/", "application/json", "{"), 400),
+        (json("/number", "application/json", "\"x\""), 422),
+    ] {
+        wire.send(&request).await;
+        let answer = wire.answer().await;
+        assert_eq!((answer.status(), answer.header("connection")), (status, None), "{request}");
+    }
 }
 
 #[tokio::test]

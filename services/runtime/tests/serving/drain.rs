@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::{PATIENCE, Wire, ask, config, start};
 use axum::Router;
@@ -12,17 +12,19 @@ use runtime::{Drained, Limits, ServeConfig, ServeError};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-/// `/slow` answers once it is released.
+/// `/slow` answers once it is released, `/large` with more than the system takes for a client that does not read.
 fn app(release: Arc<Notify>) -> Router {
     let slow = async move || {
         release.notified().await;
         "slow"
     };
-    Router::new().route("/", get(async || "hello")).route("/slow", get(slow))
+    let large = async || "x".repeat(32 * 1024 * 1024);
+    Router::new().route("/", get(async || "hello")).route("/slow", get(slow)).route("/large", get(large))
 }
 
+/// With time for a client that is slow to ask again.
 fn delayed(delay: Duration) -> ServeConfig {
-    ServeConfig { drain_delay: delay, ..config(Limits { drain_idle: Duration::from_millis(300), ..Limits::default() }) }
+    ServeConfig { drain_delay: delay, ..config(Limits { drain_idle: PATIENCE, ..Limits::default() }) }
 }
 
 async fn ended(ended: tokio::task::JoinHandle<Result<Drained, ServeError>>) -> Result<Drained, ServeError> {
@@ -40,10 +42,8 @@ async fn until_unready(server: &crate::support::Running) {
 
 #[tokio::test]
 async fn during_the_delay_readiness_fails_and_traffic_is_served_with_a_request_to_leave() {
-    let server = start(app(Arc::default()), delayed(Duration::from_millis(500)));
-    let mut kept = Wire::open(server.traffic).await;
-    kept.send(crate::support::get("/")).await;
-    assert_eq!(kept.answer().await.header("connection"), None);
+    let server = start(app(Arc::default()), delayed(Duration::from_hours(1)));
+    let kept = kept(server.traffic).await;
 
     server.trigger.pull();
     until_unready(&server).await;
@@ -55,6 +55,8 @@ async fn during_the_delay_readiness_fails_and_traffic_is_served_with_a_request_t
         assert_eq!(wire.rest().await, b"");
     }
     assert_eq!(ask(server.admin, &crate::support::get("/livez")).await.status(), 200);
+    // Asked again, it goes on without the rest of the delay.
+    server.trigger.pull();
     ended(server.ended).await.unwrap();
 }
 
@@ -83,26 +85,37 @@ async fn a_request_in_flight_is_finished_after_the_listener_has_closed() {
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_is_idle_is_closed_soon_and_one_that_asks_is_answered_first() {
+async fn a_kept_connection_that_asks_while_the_service_drains_is_answered_and_closed() {
     let server = start(app(Arc::default()), delayed(Duration::ZERO));
-    let mut kept = Vec::new();
-    for _ in 0..2 {
-        let mut wire = Wire::open(server.traffic).await;
-        wire.send(crate::support::get("/")).await;
-        wire.answer().await;
-        kept.push(wire);
-    }
-    let (mut busy, mut idle) = (kept.pop().unwrap(), kept.pop().unwrap());
+    let mut busy = kept(server.traffic).await;
 
     server.trigger.pull();
     until_unready(&server).await;
     busy.send(crate::support::get("/")).await;
 
     assert_eq!(busy.answer().await.header("connection"), Some("close"));
-    let begun = Instant::now();
-    assert_eq!(idle.rest().await, b"");
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert_eq!(busy.rest().await, b"");
     ended(server.ended).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_stays_idle_while_the_service_drains_is_closed_long_before_the_deadline() {
+    let limits = Limits { drain_idle: Duration::from_millis(200), ..Limits::default() };
+    let server = start(app(Arc::default()), ServeConfig { drain_timeout: PATIENCE * 6, ..config(limits) });
+    let mut idle = kept(server.traffic).await;
+
+    server.trigger.pull();
+
+    assert_eq!(idle.rest().await, b"");
+    ended(server.ended).await.unwrap();
+}
+
+/// A connection whose first request was answered.
+async fn kept(address: SocketAddr) -> Wire {
+    let mut wire = Wire::open(address).await;
+    wire.send(crate::support::get("/")).await;
+    assert_eq!(wire.answer().await.header("connection"), None);
+    wire
 }
 
 #[tokio::test]
@@ -118,6 +131,21 @@ async fn what_is_in_flight_at_the_deadline_is_cut_and_said() {
     let error = ended(server.ended).await.unwrap_err();
     assert!(matches!(error, ServeError::Cut(1)), "{error}");
     assert!(error.to_string().contains("DRAIN_TIMEOUT"));
+}
+
+#[tokio::test]
+async fn an_answer_that_has_not_left_at_the_deadline_is_cut_and_said() {
+    let config = ServeConfig { drain_timeout: Duration::from_millis(200), ..delayed(Duration::ZERO) };
+    let server = start(app(Arc::default()), config);
+    let mut deaf = Wire::open(server.traffic).await;
+    deaf.send(crate::support::get("/large")).await;
+    // The answer is under way, and the rest of it is not read.
+    deaf.0.readable().await.unwrap();
+
+    server.trigger.pull();
+
+    let error = ended(server.ended).await.unwrap_err();
+    assert!(matches!(error, ServeError::Cut(1)), "{error}");
 }
 
 #[tokio::test]
@@ -140,8 +168,11 @@ async fn steady_load_of_kept_connections_moves_to_another_replica_and_loses_noth
     let leaving = start(app(Arc::default()), delayed(Duration::from_millis(300)));
     let staying = start(app(Arc::default()), delayed(Duration::ZERO));
     let tally = Arc::new(Tally::default());
-    let clients: Vec<_> =
-        (0..32).map(|_| tokio::spawn(client([leaving.traffic, staying.traffic], tally.clone()))).collect();
+    let mut clients = Vec::new();
+    for _ in 0..32 {
+        let first = Wire::open(leaving.traffic).await;
+        clients.push(tokio::spawn(client(first, staying.traffic, tally.clone())));
+    }
     tally.until(1_000).await;
 
     leaving.trigger.pull();
@@ -173,19 +204,21 @@ impl Tally {
     }
 }
 
-/// Asks on a kept connection to the first replica until that one asks it to leave, then on one to the second.
-async fn client(replicas: [SocketAddr; 2], tally: Arc<Tally>) {
-    for replica in replicas {
-        let mut wire = Wire::open(replica).await;
-        while !tally.enough.load(Ordering::Relaxed) {
-            tally.asked.fetch_add(1, Ordering::Relaxed);
-            wire.send(crate::support::get("/")).await;
-            let answer = wire.answer().await;
-            assert_eq!(answer.status(), 200);
-            tally.answered.fetch_add(1, Ordering::Relaxed);
-            if answer.header("connection") == Some("close") {
-                break;
-            }
+/// Asks on its connection to the first replica until that one asks it to leave, then on one to the second.
+async fn client(mut first: Wire, second: SocketAddr, tally: Arc<Tally>) {
+    ask_until_asked_to_leave(&mut first, &tally).await;
+    ask_until_asked_to_leave(&mut Wire::open(second).await, &tally).await;
+}
+
+async fn ask_until_asked_to_leave(wire: &mut Wire, tally: &Tally) {
+    while !tally.enough.load(Ordering::Relaxed) {
+        tally.asked.fetch_add(1, Ordering::Relaxed);
+        wire.send(crate::support::get("/")).await;
+        let answer = wire.answer().await;
+        assert_eq!(answer.status(), 200);
+        tally.answered.fetch_add(1, Ordering::Relaxed);
+        if answer.header("connection") == Some("close") {
+            break;
         }
     }
 }

@@ -1,45 +1,69 @@
 //! Settings from the environment.
 
+use std::cell::RefCell;
+
 use http::{HeaderName, HeaderValue, Uri};
 use tracing_subscriber::filter::Targets;
 
 use super::values::{boolean, invalid, milliseconds, pairs, whole};
-use super::{Batch, LogFormat, Logs, SettingError, Settings, traces_endpoint};
+use super::{Batch, LogFormat, Logs, SettingError, SettingErrors, Settings, traces_endpoint};
 use crate::sampler::{Ratio, Sampler};
 
 impl Settings {
     /// Reads the standard `OTEL_*` variables, `LOG_FORMAT` (`text`, the default, or `json`) and `RUST_LOG` (`info`).
     ///
-    /// An empty variable counts as unset. The first value that can't be used is the error: unlike the specification,
-    /// which would go on without it, a service that can't do what it was told does not start.
-    pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
-        let env = Env(|name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()));
-        Ok(Self {
-            tracing: !env.read("OTEL_SDK_DISABLED", boolean)?.unwrap_or(false),
-            endpoint: env.endpoint()?,
-            headers: env.headers()?,
+    /// An empty variable counts as unset. Every value that can't be used is an error: unlike the specification, which
+    /// would go on without it, a service that can't do what it was told does not start.
+    pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingErrors> {
+        Self::read(lookup, url)
+    }
+
+    /// As [`Settings::from_env`], for [`init`](crate::init), whose transport speaks plain HTTP: an `https://` endpoint
+    /// is a value that can't be used, unless nothing would be sent there.
+    pub fn from_env_over_http(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingErrors> {
+        Self::read(lookup, plain_url)
+    }
+
+    fn read(
+        lookup: impl Fn(&str) -> Option<String>,
+        endpoint: fn(&'static str, &str) -> Result<String, SettingError>,
+    ) -> Result<Self, SettingErrors> {
+        let lookup = |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let env = Env { lookup, errors: RefCell::default() };
+        let tracing = !env.read("OTEL_SDK_DISABLED", boolean).unwrap_or(false);
+        let settings = Self {
+            tracing,
+            endpoint: env.endpoint(if tracing { endpoint } else { url }),
+            headers: env.headers(),
             service_name: env.get("OTEL_SERVICE_NAME"),
-            resource: env.read("OTEL_RESOURCE_ATTRIBUTES", pairs)?.unwrap_or_default(),
-            sampler: env.sampler()?,
-            batch: env.batch()?,
-            logs: env.logs()?,
-        })
+            resource: env.read("OTEL_RESOURCE_ATTRIBUTES", pairs).unwrap_or_default(),
+            sampler: env.sampler(),
+            batch: env.batch(),
+            logs: env.logs(),
+        };
+        let errors = env.errors.into_inner();
+        if errors.is_empty() { Ok(settings) } else { Err(SettingErrors(errors)) }
     }
 }
 
-struct Env<L>(L);
+/// Reads variables; one that can't be used counts as unset and is remembered, so that one start tells every mistake.
+struct Env<L> {
+    lookup: L,
+    errors: RefCell<Vec<SettingError>>,
+}
 
 impl<L: Fn(&str) -> Option<String>> Env<L> {
     fn get(&self, name: &str) -> Option<String> {
-        (self.0)(name)
+        (self.lookup)(name)
     }
 
     fn read<T>(
         &self,
         name: &'static str,
         parse: impl FnOnce(&'static str, &str) -> Result<T, SettingError>,
-    ) -> Result<Option<T>, SettingError> {
-        self.get(name).map(|value| parse(name, &value)).transpose()
+    ) -> Option<T> {
+        let parsed = parse(name, &self.get(name)?);
+        parsed.map_err(|error| self.errors.borrow_mut().push(error)).ok()
     }
 
     /// The variable of traces, or the one of all signals.
@@ -48,46 +72,45 @@ impl<L: Fn(&str) -> Option<String>> Env<L> {
         traces: &'static str,
         all: &'static str,
         parse: impl Fn(&'static str, &str) -> Result<T, SettingError>,
-    ) -> Result<Option<T>, SettingError> {
-        match self.read(traces, &parse)? {
-            Some(value) => Ok(Some(value)),
-            None => self.read(all, parse),
-        }
+    ) -> Option<T> {
+        self.read(traces, &parse).or_else(|| self.read(all, parse))
     }
 
-    fn endpoint(&self) -> Result<Option<String>, SettingError> {
+    fn endpoint(&self, url: fn(&'static str, &str) -> Result<String, SettingError>) -> Option<String> {
         self.either("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL", |name, value| {
             one_of(name, value, &["http/protobuf"])
-        })?;
+        });
         self.either("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION", |name, value| {
             one_of(name, value, &["none"])
-        })?;
+        });
         let exporter = self.read("OTEL_TRACES_EXPORTER", |name, value| {
             one_of(name, value, &["otlp", "none"]).map(|()| value.to_owned())
-        })?;
+        });
         if exporter.as_deref() == Some("none") {
-            return Ok(None);
+            return None;
         }
-        match self.read("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", url)? {
-            Some(full) => Ok(Some(full)),
-            None => Ok(self.read("OTEL_EXPORTER_OTLP_ENDPOINT", url)?.map(|base| traces_endpoint(&base))),
-        }
+        self.read("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", url)
+            .or_else(|| self.read("OTEL_EXPORTER_OTLP_ENDPOINT", url).map(|base| traces_endpoint(&base)))
     }
 
-    fn headers(&self) -> Result<Vec<(String, String)>, SettingError> {
-        let headers =
-            self.either("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS", |name, value| {
-                let headers = pairs(name, value)?;
-                let valid = headers.iter().all(|(key, text)| {
-                    HeaderName::from_bytes(key.as_bytes()).is_ok() && HeaderValue::from_str(text).is_ok()
-                });
-                // The value itself stays out of the message: headers carry credentials.
-                valid.then_some(headers).ok_or_else(|| invalid(name, "(not shown)", "HTTP headers as name=value pairs"))
-            })?;
-        Ok(headers.unwrap_or_default())
+    fn headers(&self) -> Vec<(String, String)> {
+        let valid = |(key, text): &(String, String)| {
+            HeaderName::from_bytes(key.as_bytes()).is_ok() && HeaderValue::from_str(text).is_ok()
+        };
+        self.either("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS", |name, value| {
+            // The value itself stays out of the message, whatever is wrong with it: headers carry credentials.
+            pairs(name, value).ok().filter(|headers| headers.iter().all(valid)).ok_or_else(|| {
+                invalid(
+                    name,
+                    "(not shown)",
+                    "HTTP headers as name=value pairs with commas between them, percent-encoded where needed",
+                )
+            })
+        })
+        .unwrap_or_default()
     }
 
-    fn sampler(&self) -> Result<Sampler, SettingError> {
+    fn sampler(&self) -> Sampler {
         let ratio = || {
             let parsed = self.read("OTEL_TRACES_SAMPLER_ARG", |name, value| {
                 value
@@ -95,51 +118,48 @@ impl<L: Fn(&str) -> Option<String>> Env<L> {
                     .ok()
                     .and_then(Ratio::new)
                     .ok_or_else(|| invalid(name, value, "a share of the traces from 0 to 1"))
-            })?;
+            });
             // The specification: no argument, everything.
-            Ok(parsed.or(Ratio::new(1.0)))
+            parsed.or(Ratio::new(1.0))
         };
-        let sampler = match self.get("OTEL_TRACES_SAMPLER").as_deref() {
-            None => Some(Sampler::default()),
-            Some("always_on") => Some(Sampler::AlwaysOn),
-            Some("always_off") => Some(Sampler::AlwaysOff),
-            Some("traceidratio") => ratio()?.map(Sampler::TraceIdRatio),
-            Some("parentbased_always_on") => Some(Sampler::ParentBasedAlwaysOn),
-            Some("parentbased_always_off") => Some(Sampler::ParentBasedAlwaysOff),
-            Some("parentbased_traceidratio") => ratio()?.map(Sampler::ParentBasedTraceIdRatio),
-            Some(_) => None,
-        };
-        sampler.ok_or_else(|| {
-            invalid(
-                "OTEL_TRACES_SAMPLER",
-                &self.get("OTEL_TRACES_SAMPLER").unwrap_or_default(),
-                "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, \
-                 parentbased_traceidratio",
-            )
-        })
+        let sampler = self.read("OTEL_TRACES_SAMPLER", |name, value| {
+            let sampler = match value {
+                "always_on" => Some(Sampler::AlwaysOn),
+                "always_off" => Some(Sampler::AlwaysOff),
+                "traceidratio" => ratio().map(Sampler::TraceIdRatio),
+                "parentbased_always_on" => Some(Sampler::ParentBasedAlwaysOn),
+                "parentbased_always_off" => Some(Sampler::ParentBasedAlwaysOff),
+                "parentbased_traceidratio" => ratio().map(Sampler::ParentBasedTraceIdRatio),
+                _ => None,
+            };
+            let allowed = "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, \
+                           parentbased_traceidratio";
+            sampler.ok_or_else(|| invalid(name, value, allowed))
+        });
+        sampler.unwrap_or_default()
     }
 
-    fn batch(&self) -> Result<Batch, SettingError> {
+    fn batch(&self) -> Batch {
         let default = Batch::default();
         let spans = |name, value: &str| whole(name, value, 1..=1_000_000, "spans");
-        let max_queue_size = self.read("OTEL_BSP_MAX_QUEUE_SIZE", spans)?.unwrap_or(default.max_queue_size);
+        let max_queue_size = self.read("OTEL_BSP_MAX_QUEUE_SIZE", spans).unwrap_or(default.max_queue_size);
         let max_export_batch_size = self
-            .read("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", |name, value| whole(name, value, 1..=max_queue_size, "spans"))?
+            .read("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", |name, value| whole(name, value, 1..=max_queue_size, "spans"))
             .unwrap_or(default.max_export_batch_size.min(max_queue_size));
-        let schedule_delay = self.read("OTEL_BSP_SCHEDULE_DELAY", milliseconds)?.unwrap_or(default.schedule_delay);
-        let of_batch = self.read("OTEL_BSP_EXPORT_TIMEOUT", milliseconds)?;
-        let of_otlp = self.either("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT", milliseconds)?;
+        let schedule_delay = self.read("OTEL_BSP_SCHEDULE_DELAY", milliseconds).unwrap_or(default.schedule_delay);
+        let of_batch = self.read("OTEL_BSP_EXPORT_TIMEOUT", milliseconds);
+        let of_otlp = self.either("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT", milliseconds);
         let export_timeout = of_batch.into_iter().chain(of_otlp).min().unwrap_or(default.export_timeout);
-        Ok(Batch { max_queue_size, max_export_batch_size, schedule_delay, export_timeout })
+        Batch { max_queue_size, max_export_batch_size, schedule_delay, export_timeout }
     }
 
-    fn logs(&self) -> Result<Logs, SettingError> {
+    fn logs(&self) -> Logs {
         let format = self
             .read("LOG_FORMAT", |name, value| match value {
                 "text" => Ok(LogFormat::Text),
                 "json" => Ok(LogFormat::Json),
                 _ => Err(invalid(name, value, "text, json")),
-            })?
+            })
             .unwrap_or(LogFormat::Text);
         let filter = self
             .read("RUST_LOG", |name, value| {
@@ -150,9 +170,9 @@ impl<L: Fn(&str) -> Option<String>> Env<L> {
                         "off, error, warn, info, debug, trace, alone or as target=level with commas between them",
                     )
                 })
-            })?
+            })
             .unwrap_or_else(|| "info".to_owned());
-        Ok(Logs { format, filter })
+        Logs { format, filter }
     }
 }
 
@@ -169,14 +189,33 @@ fn url(name: &'static str, value: &str) -> Result<String, SettingError> {
         .ok_or_else(|| invalid(name, value, "a URL such as http://collector:4318"))
 }
 
+fn plain_url(name: &'static str, value: &str) -> Result<String, SettingError> {
+    let plain = |url: &String| url.parse::<Uri>().is_ok_and(|uri| uri.scheme_str() == Some("http"));
+    url(name, value).ok().filter(plain).ok_or_else(|| {
+        let allowed = "an http:// URL such as http://collector:4318; a collector nearby can forward over TLS";
+        invalid(name, value, allowed)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
 
-    fn settings(vars: &[(&str, &str)]) -> Result<Settings, SettingError> {
-        Settings::from_env(|name| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    fn lookup(vars: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+        move |name| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    }
+
+    fn settings(vars: &[(&str, &str)]) -> Result<Settings, SettingErrors> {
+        Settings::from_env(lookup(vars))
+    }
+
+    /// The only mistake in `vars`.
+    fn refusal(vars: &[(&str, &str)]) -> SettingError {
+        let SettingErrors(mut errors) = settings(vars).unwrap_err();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        errors.remove(0)
     }
 
     #[test]
@@ -266,7 +305,7 @@ mod tests {
             ("LOG_FORMAT", "xml"),
             ("RUST_LOG", "info=loud"),
         ] {
-            let error = settings(&[(name, value)]).unwrap_err();
+            let error = refusal(&[(name, value)]);
             assert_eq!((error.name, error.value.as_str()), (name, value));
             assert!(error.to_string().contains("allowed: "), "{error}");
         }
@@ -274,13 +313,45 @@ mod tests {
 
     #[test]
     fn a_bad_ratio_is_refused_under_the_argument_s_name() {
-        let error = settings(&[("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "2")]).unwrap_err();
+        let error = refusal(&[("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "2")]);
         assert_eq!(error.name, "OTEL_TRACES_SAMPLER_ARG");
     }
 
     #[test]
     fn a_bad_header_is_refused_without_being_shown() {
-        let error = settings(&[("OTEL_EXPORTER_OTLP_HEADERS", "authorization=secret%0A")]).unwrap_err();
-        assert!(!error.to_string().contains("secret"), "{error}");
+        for value in ["authorization=secret%0A", "Bearer secret", "authorization=secret%zz", "x=y,Bearer secret"] {
+            for name in ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"] {
+                let error = refusal(&[(name, value)]);
+                assert_eq!((error.name, error.value.as_str()), (name, "(not shown)"));
+                assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_told_on_a_line_of_its_own() {
+        let errors =
+            settings(&[("OTEL_SDK_DISABLED", "yes"), ("OTEL_BSP_SCHEDULE_DELAY", "5s"), ("LOG_FORMAT", "xml")])
+                .unwrap_err();
+        let told = errors.to_string();
+        let lines: Vec<_> = told.lines().collect();
+        assert_eq!(lines.len(), 3, "{told}");
+        assert!(lines[1].starts_with("OTEL_BSP_SCHEDULE_DELAY is \"5s\"; allowed: "), "{told}");
+    }
+
+    #[test]
+    fn an_endpoint_over_tls_is_refused_where_only_plain_http_is_spoken() {
+        for name in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] {
+            let tls = (name, "https://collector:4318");
+            assert!(settings(&[tls]).is_ok());
+            let SettingErrors(errors) = Settings::from_env_over_http(lookup(&[tls])).unwrap_err();
+            assert_eq!((errors[0].name, errors[0].value.as_str()), tls);
+            assert!(errors[0].allowed.contains("http://"), "{}", errors[0]);
+            for unused in [("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none")] {
+                assert!(Settings::from_env_over_http(lookup(&[tls, unused])).is_ok(), "{unused:?}");
+            }
+        }
+        let plain = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318")];
+        assert!(Settings::from_env_over_http(lookup(&plain)).is_ok());
     }
 }

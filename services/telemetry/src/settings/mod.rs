@@ -3,6 +3,7 @@
 mod env;
 mod values;
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::sampler::Sampler;
@@ -109,6 +110,22 @@ pub struct SettingError {
     pub value: String,
     /// What it may hold.
     pub allowed: String,
+}
+
+/// Every setting that can't be used, each on a line of its own.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct SettingErrors(pub Vec<SettingError>);
+
+impl fmt::Display for SettingErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{error}")?;
+        }
+        Ok(())
+    }
 }
 
 /// The URL that spans are posted to, given the collector's base URL
