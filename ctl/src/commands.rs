@@ -24,12 +24,15 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<ExitCode, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|cause| {
         Error::new(ExitCode::Failed, "cannot start the asynchronous runtime").why(cause.to_string())
     })?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let outcome = dispatch(cli, printer).await;
         // Also after a failure: its spans are the ones that are wanted.
         telemetry::flush(printer).await;
         outcome
-    })
+    });
+    // A credential plugin or a resolver that hangs on a thread of its own does not hold the exit.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn dispatch(cli: Cli, printer: &Printer) -> Result<ExitCode, Error> {
@@ -62,7 +65,7 @@ pub(crate) fn usage(message: &clap::Error, printer: &Printer) -> ExitCode {
         }
         _ => {
             let text = if colour.stderr { message.render().ansi().to_string() } else { message.to_string() };
-            printer.note(text.trim_end());
+            printer.styled(text.trim_end());
             ExitCode::Usage
         }
     }

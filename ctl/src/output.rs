@@ -111,6 +111,11 @@ impl Printer {
 
     /// A line of progress on stderr; it stays.
     pub(crate) fn note(&self, text: &str) {
+        self.styled(&printable(text));
+    }
+
+    /// Lines on stderr that bring their own styles and line ends: nothing in them may come from elsewhere as it is.
+    pub(crate) fn styled(&self, text: &str) {
         let mut guard = lock(&self.stderr);
         let (stderr, live) = &mut *guard;
         let clear = live.clear();
@@ -120,18 +125,18 @@ impl Printer {
 
     /// Something that went wrong but does not stop the command.
     pub(crate) fn warning(&self, text: &str) {
-        self.note(&format!("{} {text}", self.paint_err(Paint::Yellow, "warning:")));
+        self.styled(&format!("{} {}", self.paint_err(Paint::Yellow, "warning:"), printable(text)));
     }
 
     /// What to do next.
     pub(crate) fn hint(&self, text: &str) {
-        self.note(&format!("{} {text}", self.paint_err(Paint::Cyan, "hint:")));
+        self.styled(&format!("{} {}", self.paint_err(Paint::Cyan, "hint:"), printable(text)));
     }
 
     /// What, why, where and the next command.
     pub(crate) fn error(&self, error: &Error) {
         self.clear_live();
-        let mut text = format!("{} {}", self.paint_err(Paint::Red, "error:"), error.what());
+        let mut text = format!("{} {}", self.paint_err(Paint::Red, "error:"), printable(error.what()));
         for (word, line) in error.rest() {
             text.push_str("\n  ");
             if !word.is_empty() {
@@ -141,7 +146,7 @@ impl Printer {
             }
             text.push_str(&printable(&line));
         }
-        self.note(&text);
+        self.styled(&text);
     }
 
     /// What is waited for, now. On a terminal these lines replace the ones before; elsewhere a line is printed
@@ -261,8 +266,13 @@ pub(crate) mod tests {
     fn what_a_pod_says_does_not_command_the_terminal() {
         let (printer, _, err) = captured();
         printer.live(vec!["pod: \u{1b}[2Jgone".into()]);
-        printer.error(&Error::new(ExitCode::Failed, "x").quote("log", vec!["\u{1b}]0;title\u{7}".into()]));
-        assert!(!err.text().contains(['\u{1b}', '\u{7}']), "{:?}", err.text());
+        for say in [Printer::note, Printer::warning, Printer::hint] {
+            say(&printer, "pod: \u{1b}[2J\u{9b}2Jgone\u{7}");
+        }
+        printer.error(
+            &Error::new(ExitCode::Failed, "pod \u{1b}[2J failed").quote("log", vec!["\u{1b}]0;title\u{7}".into()]),
+        );
+        assert!(!err.text().contains(['\u{1b}', '\u{7}', '\u{9b}']), "{:?}", err.text());
     }
 
     #[test]

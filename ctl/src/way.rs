@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reach::{Cluster, Connector, Progress, Tunnel, TunnelError, TunnelOptions, Way};
@@ -101,6 +102,29 @@ impl Stage {
     }
 }
 
+/// Whether the way is being made, first or anew: then something may have to be taken back.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Making(Arc<AtomicBool>);
+
+impl Making {
+    fn is(&self, now: bool) {
+        self.0.store(now, Ordering::Relaxed);
+    }
+
+    fn hear(&self, progress: &Progress) {
+        match progress {
+            Progress::Connected { .. } => self.is(false),
+            // A warning says nothing about it.
+            Progress::Warning { .. } => {}
+            _ => self.is(true),
+        }
+    }
+
+    fn now(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Prints what the way has to say, while something goes on over it.
 pub(crate) struct Voice<'a> {
     stage: Stage,
@@ -134,15 +158,22 @@ pub(crate) async fn open<'a>(
     let mut voice = Voice { stage: patience.stage.clone(), messages, printer, verbose: args.verbose };
     let (Way::Relay, Some(cluster)) = (way, cluster) else { return Ok((direct(), voice)) };
     let image = args.relay_image.clone().unwrap_or_else(|| RELAY_IMAGE.to_owned());
+    let making = patience.making.clone();
     let options = TunnelOptions {
-        // A message that finds no place is an old one's repetition.
-        progress: Some(Arc::new(move |progress| drop(speak.try_send(Said::from(progress))))),
+        progress: Some(Arc::new(move |progress| {
+            making.hear(progress);
+            // A message that finds no place is an old one's repetition.
+            drop(speak.try_send(Said::from(progress)));
+        })),
         cancel: patience.cancel.clone(),
         ..TunnelOptions::new(namespace, image)
     };
     // Large, and once a process.
     let opening = Box::pin(Tunnel::open(cluster, options));
-    let tunnel = voice.over(opening).await.map_err(|cause| refused(cluster, namespace, &cause))?;
+    patience.making.is(true);
+    let tunnel = voice.over(opening).await;
+    patience.making.is(false);
+    let tunnel = tunnel.map_err(|cause| refused(cluster, namespace, &cause))?;
     Ok((Connector::relay(tunnel), voice))
 }
 
@@ -206,17 +237,19 @@ pub(crate) struct Patience {
     pub(crate) what: String,
     pub(crate) timeout: Duration,
     pub(crate) stage: Stage,
+    pub(crate) making: Making,
     pub(crate) cancel: CancellationToken,
 }
 
 impl Patience {
     pub(crate) fn new(what: impl Into<String>, timeout: Duration) -> Self {
-        Self { what: what.into(), timeout, stage: Stage::default(), cancel: CancellationToken::new() }
+        let (stage, making, cancel) = (Stage::default(), Making::default(), CancellationToken::new());
+        Self { what: what.into(), timeout, stage, making, cancel }
     }
 }
 
-/// `work` until it is done, its time is over or a signal comes. Given up, it is told so and has a moment to take back
-/// what it was making.
+/// `work` until it is done, its time is over or a signal comes. Given up while it makes a way, it is told so and has a
+/// moment to take back what it was making; a request is dropped at once, so that none is sent after Ctrl-C.
 pub(crate) async fn bounded<T>(
     patience: &Patience,
     interrupt: &mut Interrupt,
@@ -224,7 +257,7 @@ pub(crate) async fn bounded<T>(
 ) -> Result<T, Error> {
     /// One request to the API server, on a slow day.
     const MOMENT: Duration = Duration::from_secs(3);
-    let Patience { what, timeout, stage, cancel } = patience;
+    let Patience { what, timeout, stage, making, cancel } = patience;
     tokio::pin!(work);
     let given_up = tokio::select! {
         biased;
@@ -237,6 +270,9 @@ pub(crate) async fn bounded<T>(
         }
     };
     cancel.cancel();
+    if !making.now() {
+        return Err(given_up);
+    }
     // A second signal ends the moment too.
     tokio::select! {
         _ = tokio::time::timeout(MOMENT, work) => {}
@@ -249,30 +285,64 @@ pub(crate) async fn bounded<T>(
 mod tests {
     use super::*;
 
-    async fn never(cancel: CancellationToken) -> Result<(), Error> {
-        cancel.cancelled().await;
-        Err(Error::new(ExitCode::Failed, "cancelled"))
-    }
-
     #[tokio::test(start_paused = true)]
-    async fn work_that_takes_too_long_is_told_and_its_end_awaited() {
+    async fn a_way_that_takes_too_long_is_told_and_what_it_takes_back_awaited() {
         let patience = Patience::new("calling a", Duration::from_secs(5));
         patience.stage.is("waiting for a");
+        patience.making.is(true);
+        let (cancel, taken_back) = (patience.cancel.clone(), AtomicBool::new(false));
+        let making = async {
+            cancel.cancelled().await;
+            sleep(Duration::from_secs(1)).await;
+            taken_back.store(true, Ordering::Relaxed);
+            Err::<(), _>(Error::new(ExitCode::Failed, "cancelled"))
+        };
         let mut interrupt = Interrupt::listen().unwrap();
-        let error = bounded(&patience, &mut interrupt, never(patience.cancel.clone())).await.unwrap_err();
+        let error = bounded(&patience, &mut interrupt, making).await.unwrap_err();
         assert_eq!(error.code(), ExitCode::TimedOut);
-        assert!(patience.cancel.is_cancelled());
+        assert!(taken_back.load(Ordering::Relaxed));
         let text = error.to_string();
         assert!(text.contains("calling a: not done within 5s") && text.contains("it was waiting for a"), "{text}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn work_that_does_not_listen_is_left_after_a_moment() {
+    async fn a_way_that_does_not_listen_is_left_after_a_moment() {
         let patience = Patience::new("calling a", Duration::from_secs(1));
+        patience.making.is(true);
         let mut interrupt = Interrupt::listen().unwrap();
         let deaf = std::future::pending::<Result<(), Error>>();
+        let began = Instant::now();
         let error = bounded(&patience, &mut interrupt, deaf).await.unwrap_err();
-        assert_eq!(error.code(), ExitCode::TimedOut);
+        assert_eq!((error.code(), began.elapsed().as_secs()), (ExitCode::TimedOut, 4));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_is_given_up_is_dropped_at_once() {
+        let patience = Patience::new("calling a", Duration::from_secs(1));
+        let cancel = patience.cancel.clone();
+        let request = async {
+            cancel.cancelled().await;
+            panic!("it went on");
+        };
+        let mut interrupt = Interrupt::listen().unwrap();
+        let began = Instant::now();
+        let error = bounded::<()>(&patience, &mut interrupt, request).await.unwrap_err();
+        assert_eq!((error.code(), began.elapsed().as_secs()), (ExitCode::TimedOut, 1));
+    }
+
+    #[test]
+    fn a_way_is_being_made_until_it_is_connected_and_again_when_it_is_lost() {
+        let making = Making::default();
+        let connected = Progress::Connected { pod: "p".into(), created: true, elapsed: SILENCE };
+        for (progress, now) in [
+            (Progress::Creating { job: "j".into() }, true),
+            (connected, false),
+            (Progress::Warning { message: "w".into() }, false),
+            (Progress::Reconnecting { cause: "c".into() }, true),
+        ] {
+            making.hear(&progress);
+            assert_eq!(making.now(), now, "{progress:?}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::interrupt::Interrupt;
 use crate::output::Printer;
 use crate::telemetry::{self, Sampling};
 use crate::way::{self, Patience};
+use hops::Bound;
 use request::Outgoing;
 use root::Root;
 use route::Route;
@@ -43,12 +44,17 @@ pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) ->
     let expected = root.end(outcome.as_ref().err());
     let answered = outcome?;
 
+    let failed = answered.status.as_u16() >= 400;
     if args.trace {
         printer.text(sink.gap_below())?;
         let shown = show_trace(expected, &args, answered.jaeger, answered.connector, printer);
-        interrupt.or("waiting for the trace", shown).await?;
+        match interrupt.or("waiting for the trace", shown).await {
+            // What the service answered matters more to a script than that nobody can show the way there.
+            Err(error) if failed && error.code() != ExitCode::Interrupted => printer.error(&error),
+            shown => shown?,
+        }
     }
-    Ok(if answered.status.as_u16() >= 400 { ExitCode::CalleeFailed } else { ExitCode::Done })
+    Ok(if failed { ExitCode::CalleeFailed } else { ExitCode::Done })
 }
 
 /// A call whose answer has been printed.
@@ -89,7 +95,7 @@ async fn answer(
     Ok(Answered { status: head.status, jaeger: open.jaeger, connector: open.connector })
 }
 
-/// Exports our own spans, then prints the tree.
+/// Exports our own spans, then prints the tree: all of it within `--trace-timeout`.
 async fn show_trace(
     expected: Option<hops::Expected>,
     args: &CallArgs,
@@ -100,9 +106,10 @@ async fn show_trace(
     let Some(expected) = expected else {
         return Err(Error::new(ExitCode::Failed, "the call was answered, but it has no trace"));
     };
-    let jaeger = jaeger.await.unwrap_or_else(|_| Jaeger::guess());
-    let exported = telemetry::send(args.trace_timeout).await;
-    hops::print(expected, &jaeger, connector, args.trace_timeout, printer).await?;
+    let bound = Bound::from_now(args.trace_timeout);
+    let jaeger = bound.over(jaeger).await.and_then(Result::ok).unwrap_or_else(Jaeger::guess);
+    let exported = telemetry::send(bound.left()).await;
+    hops::print(expected, &jaeger, connector, bound, printer).await?;
     // Where there is no Jaeger at all, that has been said.
     if let Err(reason) = exported {
         printer.warning(&format!("the spans of msctl itself were not exported: {reason}"));

@@ -20,7 +20,7 @@ pub(crate) fn measure(figures: &mut Figures) {
     }
 }
 
-/// The smallest of a few readings some time after start: probes come and go, a burst of start-up does not count as idle.
+/// Some time after start: a burst of start-up does not count as idle.
 fn resident_mb(scenario: &Scenario, pod: &str, admin: u16) -> f64 {
     std::thread::sleep(SETTLED);
     eventually("resident memory", || {

@@ -1,6 +1,6 @@
 //! Which addresses the relay dials.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::Cidr;
 
@@ -14,7 +14,7 @@ pub(super) enum Origin {
 }
 
 /// Never, whoever names them: a Service without selector can point anywhere.
-const NEVER: [(Cidr, &str); 13] = [
+const NEVER: [(Cidr, &str); 14] = [
     (Cidr::v4([127, 0, 0, 0], 8), "loopback"),
     (Cidr::v6(1, 128), "loopback"),
     (Cidr::v4([0, 0, 0, 0], 8), "unspecified"),
@@ -24,8 +24,10 @@ const NEVER: [(Cidr, &str); 13] = [
     (Cidr::v4([224, 0, 0, 0], 4), "multicast"),
     (Cidr::v6(0xff00 << 112, 8), "multicast"),
     (Cidr::v4([255, 255, 255, 255], 32), "broadcast"),
-    // Metadata services outside link-local: AWS (IPv6), Alibaba, Oracle, Azure's host agent.
-    (Cidr::v6(0xfd00_0ec2_0000_0000_0000_0000_0000_0254, 128), "a metadata service"),
+    // Metadata services outside link-local: AWS and Google (IPv6, with DNS and time beside them), Alibaba, Oracle,
+    // Azure's host agent.
+    (Cidr::v6(0xfd00_0ec2 << 96, 32), "a metadata service"),
+    (Cidr::v6(0xfd20_00ce << 96, 64), "a metadata service"),
     (Cidr::v4([100, 100, 100, 200], 32), "a metadata service"),
     (Cidr::v4([192, 0, 0, 192], 32), "a metadata service"),
     (Cidr::v4([168, 63, 129, 16], 32), "a metadata service"),
@@ -64,13 +66,29 @@ impl Policy {
         if self.loopback && address.is_loopback() {
             return None;
         }
-        if let Some((_, what)) = NEVER.iter().find(|(range, _)| range.contains(address)) {
+        let never = |address| NEVER.iter().find(|(range, _)| range.contains(address));
+        if let Some((_, what)) = never(address).or_else(|| never(embedded(address)?.into())) {
             return Some(format!("{address} is never dialled: it is {what}"));
         }
         let allowed =
             origin == Origin::ClusterZone || PRIVATE.iter().chain(&self.allow).any(|range| range.contains(address));
         (!allowed).then(|| format!("{address} is outside the ranges that the relay may dial"))
     }
+}
+
+/// The IPv4 address that a translator or a tunnel on the way makes of an IPv6 one: NAT64's well-known prefix
+/// (RFC 6052, `64:ff9b::/96`) and 6to4 (RFC 3056, `2002::/16`).
+fn embedded(address: IpAddr) -> Option<Ipv4Addr> {
+    let IpAddr::V6(address) = address else { return None };
+    match address.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] => Some(address.to_bits()),
+        [0x2002, ..] => Some(address.to_bits() >> 80),
+        _ => None,
+    }
+    .map(|bits| {
+        let [.., a, b, c, d] = bits.to_be_bytes();
+        Ipv4Addr::new(a, b, c, d)
+    })
 }
 
 #[cfg(test)]
@@ -91,7 +109,7 @@ mod tests {
 
     #[test]
     fn other_addresses_are_dialled_only_when_the_clusters_zone_holds_them() {
-        for address in ["203.0.113.5", "2001:db8::1", "11.0.0.1"] {
+        for address in ["203.0.113.5", "2001:db8::1", "11.0.0.1", "64:ff9b::203.0.113.5", "2002:cb00:7105::1"] {
             assert!(refused(address, Origin::Elsewhere), "{address}");
             assert!(!refused(address, Origin::ClusterZone), "{address}");
         }
@@ -111,6 +129,12 @@ mod tests {
             "ff02::1",
             "255.255.255.255",
             "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "64:ff9b::169.254.169.254",
+            "64:ff9b::7f00:1",
+            "2002:a9fe:a9fe::1",
+            "2002:7f00:1::",
             "100.100.100.200",
             "192.0.0.192",
             "168.63.129.16",

@@ -56,6 +56,11 @@ pub(super) fn has_node(pod: &Pod) -> bool {
     pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some())
 }
 
+/// The uid of the Job that made the pod.
+pub(super) fn owner(pod: &Pod) -> Option<String> {
+    pod.metadata.owner_references.iter().flatten().next().map(|owner| owner.uid.clone())
+}
+
 /// Whether the Job of that uid made the pod, and not one of the same name before it.
 pub(super) fn belongs_to(pod: &Pod, job_uid: &str) -> bool {
     pod.metadata.owner_references.iter().flatten().any(|owner| owner.uid == job_uid)

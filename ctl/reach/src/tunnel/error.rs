@@ -70,6 +70,8 @@ impl TunnelError {
             Self::NoNamespace { .. } => Trouble::NotFound,
             Self::NotAdmitted { .. } => Trouble::Invalid,
             Self::TimedOut { .. } => Trouble::TimedOut,
+            // `TimedOut` is for our own deadlines: an API server that does not answer is one that cannot be reached.
+            Self::Api(error) if error.trouble == Trouble::TimedOut => Trouble::Unreachable,
             Self::Api(error) => error.trouble,
             Self::Doomed { .. } | Self::Cancelled => Trouble::Other,
         }

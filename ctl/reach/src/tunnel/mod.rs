@@ -25,7 +25,7 @@ mod tests;
 mod wait;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kube::Client;
 use tokio::sync::Mutex;
@@ -45,6 +45,9 @@ use session::{Established, Session};
 
 /// How often a dial is begun anew on a new connection when the one before broke off under it.
 const DIALS: usize = 3;
+
+/// For reaching a relay that is said to run. The API server asks the kubelet, and waits long for a node that is gone.
+const ATTACH: Duration = Duration::from_secs(3);
 
 /// A way through a relay pod to what cluster DNS names. Clones share the pod and the connection.
 ///
@@ -159,9 +162,17 @@ impl Inner {
         if let Some(gone) = state.current.take() {
             self.options.report(&Progress::Reconnecting { cause: gone.end() });
         }
+        if self.options.cancel.is_cancelled() {
+            return Err(TunnelError::Cancelled);
+        }
         let began = Instant::now();
         let known = state.pod.take().or_else(|| self.memory.recall());
-        let (session, created) = match self.quick(known).await? {
+        let quick = tokio::select! {
+            biased;
+            () = self.options.cancel.cancelled() => return Err(TunnelError::Cancelled),
+            quick = self.quick(known) => quick?,
+        };
+        let (session, created) = match quick {
             Some(session) => (session, false),
             // Boxed: it is large and seldom needed.
             None => Box::pin(start::start(self)).await?,
@@ -177,11 +188,21 @@ impl Inner {
     /// Straight to the pod that was there last time: one request. Whether it answers shows with the first dial.
     async fn quick(&self, known: Option<String>) -> Result<Option<Session>, TunnelError> {
         let Some(pod) = known else { return Ok(None) };
-        match self.attach(&pod, Established::OnFirstUse).await {
+        match self.attach_soon(&pod, Established::OnFirstUse).await {
             Ok(session) => Ok(Some(session)),
+            // Its node may be gone: the slow way finds out, once and not with each call.
+            Err(error) if error.is_silence() => {
+                self.memory.forget();
+                Ok(None)
+            }
             Err(AttachError::Api(error)) if is_final(&error) => Err(self.cannot_forward(&pod, error)),
             Err(_) => Ok(None),
         }
+    }
+
+    /// To a relay that should be there already.
+    async fn attach_soon(&self, pod: &str, established: Established) -> Result<Session, AttachError> {
+        timeout(ATTACH, self.attach(pod, established)).await.unwrap_or(Err(AttachError::Silent))
     }
 
     async fn attach(&self, pod: &str, established: Established) -> Result<Session, AttachError> {
@@ -225,4 +246,17 @@ enum AttachError {
     Api(kube::Error),
     #[error("{0}")]
     Relay(String),
+    #[error("no answer within {ATTACH:?}")]
+    Silent,
+}
+
+impl AttachError {
+    /// Nobody said anything, neither the node nor the API server for it.
+    fn is_silence(&self) -> bool {
+        match self {
+            Self::Silent => true,
+            Self::Api(error) => Trouble::of(error) == Trouble::TimedOut,
+            Self::Relay(_) => false,
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::hash::{BuildHasher as _, RandomState};
 
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::{
@@ -24,6 +25,9 @@ const USER: i64 = 65532;
 const ACTIVE_DEADLINE_SECONDS: i64 = 12 * 60 * 60;
 /// Long enough to read why it failed, then nothing is left.
 const TTL_AFTER_FINISHED_SECONDS: i32 = 60;
+
+/// Says which run of msctl made a Job, for one that never read the answer.
+pub(super) const NONCE: &str = "msctl.dev/nonce";
 
 /// Which relay is ours: one per namespace, user, version and whatever else makes a pod differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,15 +85,22 @@ pub(super) fn short_hash(parts: &[&str]) -> String {
     digits
 }
 
+/// Something that no other run has.
+pub(super) fn nonce() -> String {
+    // Its keys are random.
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
+}
+
 /// The Job: it makes one pod, once, and is removed with it a minute after that has ended.
-pub(super) fn job(identity: &Identity, options: &TunnelOptions) -> Job {
-    let user = BTreeMap::from([("msctl.dev/user".to_owned(), identity.user.clone())]);
+pub(super) fn job(identity: &Identity, options: &TunnelOptions, nonce: &str) -> Job {
+    let annotations =
+        BTreeMap::from([("msctl.dev/user".to_owned(), identity.user.clone()), (NONCE.to_owned(), nonce.to_owned())]);
     Job {
         metadata: ObjectMeta {
             name: Some(identity.name.clone()),
             namespace: Some(options.namespace.clone()),
             labels: Some(identity.labels()),
-            annotations: Some(user),
+            annotations: Some(annotations),
             ..ObjectMeta::default()
         },
         spec: Some(JobSpec {
@@ -239,7 +250,7 @@ mod tests {
 
     #[test]
     fn the_pod_is_restricted_and_holds_no_token() {
-        let job = job(&Identity::of("ann", "admin", &options()), &options());
+        let job = job(&Identity::of("ann", "admin", &options()), &options(), "7");
         let spec = job.spec.unwrap().template.spec.unwrap();
         assert_eq!(spec.automount_service_account_token, Some(false));
         let security = spec.security_context.unwrap();
@@ -256,7 +267,7 @@ mod tests {
 
     #[test]
     fn the_job_ends_and_is_removed_whatever_happens() {
-        let spec = job(&Identity::of("ann", "admin", &options()), &options()).spec.unwrap();
+        let spec = job(&Identity::of("ann", "admin", &options()), &options(), "7").spec.unwrap();
         assert_eq!(spec.backoff_limit, Some(0));
         assert!(spec.active_deadline_seconds.is_some() && spec.ttl_seconds_after_finished.is_some());
         assert_eq!(spec.template.spec.unwrap().restart_policy.as_deref(), Some("Never"));
@@ -271,7 +282,7 @@ mod tests {
         assert!(policy["spec"].get("ingress").is_none());
         assert_eq!(policy["spec"]["egress"], serde_json::json!([{}]));
         let selected = &policy["spec"]["podSelector"]["matchLabels"];
-        let labels = job(&identity, &options()).spec.unwrap().template.metadata.unwrap().labels.unwrap();
+        let labels = job(&identity, &options(), "7").spec.unwrap().template.metadata.unwrap().labels.unwrap();
         for (key, value) in selected.as_object().unwrap() {
             assert_eq!(labels.get(key).map(String::as_str), value.as_str());
         }

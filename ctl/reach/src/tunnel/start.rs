@@ -11,6 +11,7 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Precon
 use tokio::time::{sleep, timeout};
 
 use super::diagnose::{self, Verdict};
+use super::objects::NONCE;
 use super::session::{Established, Session};
 use super::wait::Wait;
 use super::{AttachError, Inner, Progress, TunnelError, is_final, objects};
@@ -18,6 +19,8 @@ use crate::client::Trouble;
 
 /// Between two looks at something that will change within milliseconds.
 const SOON: Duration = Duration::from_millis(50);
+/// How often a Job is looked for that may be about to appear.
+const LOOKS: usize = 10;
 /// For removing what could not be used.
 const CLEAN_UP: Duration = Duration::from_secs(3);
 
@@ -45,6 +48,8 @@ pub(super) async fn start(inner: &Inner) -> Result<(Session, bool), TunnelError>
 struct Notes {
     job: Option<String>,
     made: bool,
+    /// A request that makes one is under way: whether it was made, its answer would say.
+    creating: bool,
     /// The uid of a Job whose pod is gone: it makes no other one, and will be finished in a second or so.
     spent: Option<String>,
     waiting_for: String,
@@ -54,6 +59,7 @@ pub(super) struct Starter<'a> {
     pub(super) inner: &'a Inner,
     pub(super) jobs: Api<Job>,
     pub(super) pods: Api<Pod>,
+    nonce: String,
     notes: Mutex<Notes>,
 }
 
@@ -64,6 +70,7 @@ impl<'a> Starter<'a> {
             inner,
             jobs: Api::namespaced(inner.client.clone(), namespace),
             pods: Api::namespaced(inner.client.clone(), namespace),
+            nonce: objects::nonce(),
             notes: Mutex::default(),
         }
     }
@@ -95,8 +102,13 @@ impl<'a> Starter<'a> {
         let pods = self.pods.list(&list).await.map_err(|error| self.api_error("list pods", error))?;
         for pod in pods.items.iter().filter(|pod| diagnose::pod(pod) == Verdict::Running) {
             let name = pod.metadata.name.as_deref().unwrap_or_default();
-            match self.inner.attach(name, Established::OnAnswer).await {
+            match self.inner.attach_soon(name, Established::OnAnswer).await {
                 Ok(session) => return Ok(Some(session)),
+                // Its node is gone, most likely, which the cluster notices only after minutes: its Job is replaced.
+                Err(error) if error.is_silence() => {
+                    tracing::debug!(pod = name, %error, "the relay is silent");
+                    self.notes().spent = diagnose::owner(pod);
+                }
                 Err(AttachError::Api(error)) if is_final(&error) => return Err(self.inner.cannot_forward(name, error)),
                 // It is only just starting, or ending: what follows finds out.
                 Err(error) => tracing::debug!(pod = name, %error, "the relay does not answer"),
@@ -109,9 +121,13 @@ impl<'a> Starter<'a> {
     async fn ensure_job(&self) -> Result<String, TunnelError> {
         let name = &self.inner.identity.name;
         loop {
-            let job = objects::job(&self.inner.identity, &self.inner.options);
+            let job = objects::job(&self.inner.identity, &self.inner.options, &self.nonce);
             let post = PostParams { field_manager: Some(objects::FIELD_MANAGER.to_owned()), ..PostParams::default() };
-            match self.jobs.create(&post, &job).await {
+            self.notes().creating = true;
+            let answer = self.jobs.create(&post, &job).await;
+            // Without an answer it may have been made all the same.
+            self.notes().creating = matches!(&answer, Err(error) if !matches!(error, kube::Error::Api(_)));
+            match answer {
                 Ok(job) => {
                     self.inner.options.report(&Progress::Creating { job: name.clone() });
                     let uid = job.metadata.uid.unwrap_or_default();
@@ -149,7 +165,8 @@ impl<'a> Starter<'a> {
                 told = true;
             }
             if job.metadata.deletion_timestamp.is_none() {
-                self.delete_job(&uid).await.map_err(|error| self.api_error("remove the old relay's job", error))?;
+                let deleted = delete_job(&self.jobs, name, &uid).await;
+                deleted.map_err(|error| self.api_error("remove the old relay's job", error))?;
             }
             sleep(SOON).await;
         }
@@ -158,17 +175,6 @@ impl<'a> Starter<'a> {
     fn is_spent(&self, uid: &str) -> Option<String> {
         let spent = self.notes().spent.as_deref() == Some(uid);
         spent.then(|| "the pod of the old one is gone".to_owned())
-    }
-
-    async fn delete_job(&self, uid: &str) -> Result<(), kube::Error> {
-        let precondition = Preconditions { uid: Some(uid.to_owned()), ..Preconditions::default() };
-        let params = DeleteParams::background().preconditions(precondition);
-        match self.jobs.delete(&self.inner.identity.name, &params).await {
-            Ok(_) => Ok(()),
-            // Gone already, or another one by now.
-            Err(error) if matches!(Trouble::of(&error), Trouble::NotFound | Trouble::Conflict) => Ok(()),
-            Err(error) => Err(error),
-        }
     }
 
     /// Without it the relay works wherever the namespace has no policy of its own.
@@ -235,16 +241,23 @@ impl<'a> Starter<'a> {
 
     /// Removes a Job that can't be used. One that somebody else is waiting for stays when it was only us who gave up.
     async fn clean_up(&self, error: &TunnelError) {
-        let (job, made) = {
+        let (job, made, creating) = {
             let mut notes = self.notes();
-            (notes.job.take(), notes.made)
+            (notes.job.take(), notes.made, std::mem::take(&mut notes.creating))
         };
         let useless = matches!(
             error,
             TunnelError::Doomed { .. } | TunnelError::NotAdmitted { .. } | TunnelError::TimedOut { .. }
         );
-        let Some(uid) = job.filter(|_| made || useless) else { return };
-        match timeout(CLEAN_UP, self.delete_job(&uid)).await {
+        let (jobs, name) = (&self.jobs, &self.inner.identity.name);
+        let removal = async {
+            match job {
+                Some(uid) if made || useless => delete_job(jobs, name, &uid).await,
+                _ if creating => delete_unseen(jobs, name, &self.nonce).await,
+                _ => Ok(()),
+            }
+        };
+        match timeout(CLEAN_UP, removal).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(%error, "cannot remove the relay's job"),
             Err(_) => tracing::debug!("removing the relay's job takes too long"),
@@ -257,12 +270,39 @@ impl Drop for Starter<'_> {
     /// if the runtime lives long enough.
     fn drop(&mut self) {
         let mut notes = self.notes();
-        let Some(uid) = notes.job.take().filter(|_| notes.made) else { return };
+        let (job, creating) = (notes.job.take().filter(|_| notes.made), notes.creating);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let (jobs, name) = (self.jobs.clone(), self.inner.identity.name.clone());
-        runtime.spawn(async move {
-            let precondition = Preconditions { uid: Some(uid), ..Preconditions::default() };
-            let _ = jobs.delete(&name, &DeleteParams::background().preconditions(precondition)).await;
-        });
+        let (jobs, name, nonce) = (self.jobs.clone(), self.inner.identity.name.clone(), self.nonce.clone());
+        match job {
+            Some(uid) => drop(runtime.spawn(async move { delete_job(&jobs, &name, &uid).await })),
+            None if creating => drop(runtime.spawn(async move { delete_unseen(&jobs, &name, &nonce).await })),
+            None => {}
+        }
     }
+}
+
+async fn delete_job(jobs: &Api<Job>, name: &str, uid: &str) -> Result<(), kube::Error> {
+    let precondition = Preconditions { uid: Some(uid.to_owned()), ..Preconditions::default() };
+    match jobs.delete(name, &DeleteParams::background().preconditions(precondition)).await {
+        Ok(_) => Ok(()),
+        // Gone already, or another one by now.
+        Err(error) if matches!(Trouble::of(&error), Trouble::NotFound | Trouble::Conflict) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a Job whose making was given up before there was an answer, if it came to be and is ours.
+async fn delete_unseen(jobs: &Api<Job>, name: &str, nonce: &str) -> Result<(), kube::Error> {
+    for _ in 0..LOOKS {
+        if let Some(Job { metadata, .. }) = jobs.get_opt(name).await? {
+            let ours = metadata.annotations.is_some_and(|all| all.get(NONCE).is_some_and(|its| its == nonce));
+            return match metadata.uid.filter(|_| ours) {
+                Some(uid) => delete_job(jobs, name, &uid).await,
+                None => Ok(()),
+            };
+        }
+        // The API server may still be at it.
+        sleep(SOON).await;
+    }
+    Ok(())
 }

@@ -32,6 +32,9 @@ pub(super) struct Wait<'a> {
     job: &'a str,
     /// This run made the Job: if its pod fails, so would the next one.
     fresh: bool,
+    /// Its pod exists; what that waits for is known from its status.
+    seen: bool,
+    /// Its pod, once it has a node.
     pod: Option<String>,
     watch: Option<Pods>,
     attempt: Option<BoxFuture<'a, Result<Session, AttachError>>>,
@@ -47,7 +50,7 @@ enum Step {
 
 impl<'a> Wait<'a> {
     pub(super) fn new(starter: &'a Starter<'a>, job: &'a str, fresh: bool) -> Self {
-        Self { starter, job, fresh, pod: None, watch: None, attempt: None }
+        Self { starter, job, fresh, seen: false, pod: None, watch: None, attempt: None }
     }
 
     /// The relay's connection; none when another Job is needed.
@@ -103,6 +106,7 @@ impl<'a> Wait<'a> {
 
     fn judge(&mut self, pod: &Pod) -> Result<Step, TunnelError> {
         let name = pod.metadata.name.clone().unwrap_or_default();
+        self.seen = true;
         if diagnose::has_node(pod) {
             self.pod = Some(name.clone());
         }
@@ -160,7 +164,9 @@ impl<'a> Wait<'a> {
         if diagnose::finished(&job).is_some() {
             return Ok(Step::Again);
         }
-        self.starter.note_waiting("the job controller to make its pod");
+        if !self.seen {
+            self.starter.note_waiting("the job controller to make its pod");
+        }
         Ok(Step::Go)
     }
 }

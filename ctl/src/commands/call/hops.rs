@@ -10,8 +10,9 @@ use crate::error::{Error, ExitCode};
 use crate::output::Printer;
 use crate::trace::{Gap, QueryApi, QueryError, Screen, SpanId, TraceId, Tree, gaps, render};
 
-/// Between two questions to Jaeger.
+/// Between two questions to Jaeger: at first, and after a while.
 const PAUSE: Duration = Duration::from_millis(25);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// A wait that takes longer than this is spoken of.
 const SILENCE: Duration = Duration::from_secs(1);
 
@@ -22,6 +23,28 @@ pub(super) struct Expected {
     pub(super) root: SpanId,
     /// The span of whoever ran msctl, when a `traceparent` header named one: it lies outside.
     pub(super) outside: Option<SpanId>,
+}
+
+/// `--trace-timeout`: one bound for everything that is done to show a trace.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bound {
+    within: Duration,
+    deadline: Instant,
+}
+
+impl Bound {
+    pub(super) fn from_now(within: Duration) -> Self {
+        Self { within, deadline: Instant::now() + within }
+    }
+
+    pub(super) fn left(self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// `work`, unless the time is over first.
+    pub(super) async fn over<T>(self, work: impl Future<Output = T>) -> Option<T> {
+        timeout_at(self.deadline, work).await.ok()
+    }
 }
 
 /// What has arrived, and what has not.
@@ -35,26 +58,26 @@ pub(super) async fn print(
     expected: Expected,
     jaeger: &Jaeger,
     connector: Connector,
-    within: Duration,
+    bound: Bound,
     printer: &Printer,
 ) -> Result<(), Error> {
     let api = QueryApi::new(connector, jaeger.query());
-    print_from(expected, jaeger, &api, within, printer).await
+    print_from(expected, jaeger, &api, bound, printer).await
 }
 
 async fn print_from(
     expected: Expected,
     jaeger: &Jaeger,
     api: &QueryApi<Connector>,
-    within: Duration,
+    bound: Bound,
     printer: &Printer,
 ) -> Result<(), Error> {
-    let arrived = wait(expected, api, within, printer).await;
+    let arrived = wait(expected, api, bound, printer).await;
     printer.clear_live();
     let arrived = arrived.map_err(|cause| unavailable(&cause, expected.trace, jaeger))?;
     printer.text(&render(&arrived.tree, Screen::of_stdout(printer.colour().stdout)))?;
     if !arrived.gaps.is_empty() {
-        printer.warning(&format!("the trace is not whole after {within:?}"));
+        printer.warning(&format!("the trace is not whole after {:?}", bound.within));
         for gap in &arrived.gaps {
             printer.note(&format!("  {gap}"));
         }
@@ -67,16 +90,16 @@ async fn print_from(
 async fn wait(
     expected: Expected,
     api: &QueryApi<Connector>,
-    within: Duration,
+    bound: Bound,
     printer: &Printer,
 ) -> Result<Arrived, QueryError> {
     let began = Instant::now();
-    let deadline = began + within;
+    let mut pause = PAUSE;
     let mut best: Option<Arrived> = None;
     let mut last_error = None;
     loop {
-        match timeout_at(deadline, api.trace(expected.trace)).await {
-            Ok(Ok(found)) => {
+        match bound.over(api.trace(expected.trace)).await {
+            Some(Ok(found)) => {
                 let tree = found.map_or_else(|| Tree::empty(expected.trace), Tree::build);
                 let gaps = gaps(&tree, Some(expected.root), expected.outside);
                 let whole = gaps.is_empty();
@@ -86,17 +109,18 @@ async fn wait(
                     break;
                 }
             }
-            Ok(Err(error)) if is_final(&error) => return Err(error),
-            Ok(Err(error)) => last_error = Some(error),
-            Err(_elapsed) => break,
+            Some(Err(error)) if is_final(&error) => return Err(error),
+            Some(Err(error)) => last_error = Some(error),
+            None => break,
         }
-        if Instant::now() + PAUSE >= deadline {
+        if bound.left() <= pause {
             break;
         }
         if began.elapsed() > SILENCE {
             printer.live(vec![progress(best.as_ref())]);
         }
-        sleep(PAUSE).await;
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
     match (best, last_error) {
         // Nothing at all is no tree: then the reason, if there is one, says more.

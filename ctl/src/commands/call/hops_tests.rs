@@ -59,11 +59,12 @@ async fn printed(answers: Vec<(u16, String)>, within: Duration) -> (Result<(), E
     let address = jaeger(answers).await;
     let named: Jaeger = Jaeger::asked(&format!("x:{}", address.port()).parse().unwrap());
     let api = QueryApi::new(Connector::direct(Duration::from_secs(5)), address.to_string());
-    let result = print_from(expected(), &named, &api, within, &printer).await;
+    let result = print_from(expected(), &named, &api, Bound::from_now(within), &printer).await;
     (result, out.text(), err.text())
 }
 
-const SOON: Duration = Duration::from_millis(200);
+/// Long enough for an answer on a busy machine.
+const SOON: Duration = Duration::from_secs(2);
 const LATER: Duration = Duration::from_secs(20);
 
 fn whole() -> Vec<String> {
@@ -120,9 +121,34 @@ async fn no_jaeger_at_all_is_said_at_once_with_what_to_do() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let api = QueryApi::new(Connector::direct(Duration::from_secs(5)), nobody.to_string());
     let began = Instant::now();
-    let error = print_from(expected(), &Jaeger::guess(), &api, LATER, &printer).await.unwrap_err();
+    let error = print_from(expected(), &Jaeger::guess(), &api, Bound::from_now(LATER), &printer).await.unwrap_err();
     assert!(began.elapsed() < LATER);
     let text = error.to_string();
     assert!(text.contains("the call was answered") && text.contains("--jaeger"), "{text}");
     assert_eq!(out.text(), "");
+}
+
+#[tokio::test]
+async fn a_trace_that_does_not_come_is_asked_for_less_and_less_often() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (printer, ..) = captured();
+    let api = QueryApi::new(Connector::direct(Duration::from_secs(5)), address.to_string());
+    let jaeger = Jaeger::guess();
+    let asked = print_from(expected(), &jaeger, &api, Bound::from_now(SOON), &printer);
+    let mut questions = 0;
+    let answers = async {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            questions += 1;
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(b"HTTP/1.1 503 x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").await;
+        }
+    };
+    tokio::select! {
+        outcome = asked => assert!(outcome.is_err()),
+        () = answers => {}
+    }
+    // 25 + 50 + 100 + 200 ms, then every 250 ms.
+    assert!((1..=12).contains(&questions), "{questions} questions in {SOON:?}");
 }

@@ -77,7 +77,8 @@ async fn call(address: SocketAddr, args: &[&str]) -> Called {
         panic!("another verb")
     };
     let (printer, out, err) = captured();
-    let globals = Globals::default();
+    // Whoever runs the tests may have a cluster; they do not talk to it.
+    let globals = Globals { kubeconfig: Some("/nonexistent/kubeconfig".into()), ..Globals::default() };
     let asked = Asked::default();
     let route = Route { args: &args, globals: &globals, printer: &printer, asked_jaeger: None, asked, sampled: false };
     let outgoing = Outgoing::from_args(&args).unwrap();
@@ -152,7 +153,7 @@ async fn a_body_that_breaks_off_says_how_much_there_was() {
 #[tokio::test]
 async fn a_body_that_stalls_ends_with_the_timeout() {
     let (address, _requests) = server(vec![Reply::Half("HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\nHello")]).await;
-    let called = call(address, &["--timeout", "200ms"]).await;
+    let called = call(address, &["--timeout", "2s"]).await;
     assert_eq!(called.out, "Hello", "what has come is printed as it comes");
     assert_eq!(called.outcome.unwrap_err().code(), ExitCode::TimedOut);
 }
@@ -183,6 +184,6 @@ async fn verbose_says_way_status_and_time() {
 #[tokio::test]
 async fn a_slow_server_is_given_up_at_the_timeout() {
     let (address, _requests) = server(vec![Reply::Half("")]).await;
-    let error = call(address, &["--timeout", "100ms"]).await.outcome.unwrap_err();
+    let error = call(address, &["--timeout", "1s"]).await.outcome.unwrap_err();
     assert_eq!(error.code(), ExitCode::TimedOut);
 }

@@ -36,6 +36,8 @@ pub(super) enum Forward {
     HangsUp,
     /// Accepted, then "connection refused" on the error channel.
     NobodyListens,
+    /// As with a node that is gone: no answer.
+    Silent,
     To(SocketAddr),
 }
 
@@ -49,6 +51,11 @@ pub(super) enum Create {
     /// It is made, and then these pods' states follow one another.
     Pods(Vec<Value>),
     Status(u16, &'static str),
+    /// It is made, or this one is there instead; the caller gives up before an answer.
+    GivenUp {
+        cancel: CancellationToken,
+        instead: Option<Value>,
+    },
 }
 
 #[derive(Debug)]
@@ -184,22 +191,36 @@ impl Double {
                 json_of(StatusCode::OK, &serde_json::from_slice(&applied).unwrap())
             }
             (method, what) if what.starts_with("jobs/") => self.one_job(&method),
-            (Method::GET, what) if what.ends_with("/portforward") => self.forward(request),
+            (Method::GET, what) if what.ends_with("/portforward") => self.forward(request).await,
             other => panic!("unexpected request {other:?}"),
         }
     }
 
     async fn create_job(&self, request: Request<Incoming>) -> Response<Body> {
         let body = request.into_body().collect().await.unwrap().to_bytes();
+        match self.created(&body) {
+            Some(answer) => answer,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn created(&self, body: &[u8]) -> Option<Response<Body>> {
         let mut state = self.state.lock().unwrap();
         if state.job.is_some() {
-            return status(409, "jobs.batch \"x\" already exists");
+            return Some(status(409, "jobs.batch \"x\" already exists"));
         }
-        match state.create.clone() {
+        Some(match state.create.clone() {
+            Create::GivenUp { cancel, instead } => {
+                let mut job: Value = serde_json::from_slice(body).unwrap();
+                job["metadata"]["uid"] = json!("uid-unseen");
+                state.job = Some(instead.unwrap_or(job));
+                cancel.cancel();
+                return None;
+            }
             Create::Status(code, message) => status(code, message),
             Create::Pods(pods) => {
                 state.made += 1;
-                let mut job: Value = serde_json::from_slice(&body).unwrap();
+                let mut job: Value = serde_json::from_slice(body).unwrap();
                 let uid = format!("uid-{}", state.made);
                 job["metadata"]["uid"] = json!(uid);
                 state.job = Some(job.clone());
@@ -209,7 +230,7 @@ impl Double {
                 }
                 json_of(StatusCode::CREATED, &job)
             }
-        }
+        })
     }
 
     fn one_job(&self, method: &Method) -> Response<Body> {
@@ -234,13 +255,14 @@ impl Double {
         Response::new(BodyExt::boxed(StreamBody::new(changes)))
     }
 
-    fn forward(&self, mut request: Request<Incoming>) -> Response<Body> {
+    async fn forward(&self, mut request: Request<Incoming>) -> Response<Body> {
         let forward = {
             let mut state = self.state.lock().unwrap();
             if state.forwards.len() > 1 { state.forwards.pop_front() } else { state.forwards.front().copied() }
         };
         let forward = match forward.unwrap() {
             Forward::Status(code, message) => return status(code, message),
+            Forward::Silent => std::future::pending().await,
             Forward::HangsUp => {
                 let mut nothing = status(500, "");
                 nothing.extensions_mut().insert(HangUp);

@@ -84,6 +84,45 @@ async fn a_remembered_pod_without_a_relay_is_forgotten() {
 }
 
 #[tokio::test]
+async fn a_remembered_pod_on_a_node_that_is_gone_is_replaced_and_not_waited_for() {
+    let (double, relay) = (Double::start().await, TestRelay::start(RelayConfig::default()).await);
+    double.has(job("uid-0", None), running("relay-0"));
+    let dir = std::env::temp_dir().join(format!("reach-gone-{}", std::process::id()));
+    let cluster = double.cluster().await;
+    let options = || TunnelOptions { cache_dir: Some(dir.clone()), ..double.options() };
+    double.set(|state| state.forwards = VecDeque::from([Forward::To(relay.address)]));
+    drop(soon(Tunnel::open(&cluster, options())).await.unwrap());
+    // The cluster still says that it runs: once when it is remembered, once when it is found.
+    double.set(|state| state.forwards = VecDeque::from([Forward::Silent, Forward::Silent, Forward::To(relay.address)]));
+    let tunnel = soon(Tunnel::open(&cluster, options())).await.unwrap();
+    works(&mut soon(tunnel.dial("127.0.0.1", echo().await.port())).await.unwrap()).await;
+    assert_eq!(tunnel.pod().await.as_deref(), Some("relay-1"));
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[tokio::test]
+async fn after_cancellation_no_connection_is_made_any_more() {
+    let (double, relay) = (Double::start().await, TestRelay::start(RelayConfig::default()).await);
+    double.has(job("uid-0", None), running("relay-0"));
+    double.set(|state| state.forwards = VecDeque::from([Forward::To(relay.address)]));
+    let (cluster, options) = (double.cluster().await, double.options());
+    let cancel = options.cancel.clone();
+    let tunnel = soon(Tunnel::open(&cluster, options)).await.unwrap();
+    works(&mut soon(tunnel.dial("127.0.0.1", echo().await.port())).await.unwrap()).await;
+    double.cut();
+    cancel.cancel();
+    let error = loop {
+        // Until the cut has been noticed the connection is still there.
+        if let Err(error) = soon(tunnel.dial("127.0.0.1", 1)).await
+            && !matches!(error, DialError::Refused { .. })
+        {
+            break error;
+        }
+    };
+    assert!(matches!(error, DialError::Tunnel(TunnelError::Cancelled)), "{error:?}");
+}
+
+#[tokio::test]
 async fn callers_that_come_together_share_one_connection() {
     let (double, _relay, tunnel) = tunnel().await;
     double.cut();

@@ -168,11 +168,11 @@ async fn a_pod_that_the_job_controller_may_not_create_is_told_from_its_events() 
 async fn what_was_waited_for_is_told_when_the_time_is_over() {
     let double = Double::start().await;
     double.set(|state| state.create = Create::Pods(vec![unschedulable("relay-1")]));
-    let options = TunnelOptions { start_timeout: Duration::from_millis(300), ..double.options() };
+    let options = TunnelOptions { start_timeout: Duration::from_secs(3), ..double.options() };
     let error = open(&double, options).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the relay did not start within 300ms; it was waiting for a node: 0/2 nodes are available"
+        "the relay did not start within 3s; it was waiting for a node: 0/2 nodes are available"
     );
     assert_eq!(error.trouble(), Trouble::TimedOut);
     assert!(double.state.lock().unwrap().job.is_none(), "the job was left behind");
@@ -202,6 +202,26 @@ async fn an_interrupted_wait_leaves_what_another_made() {
     double.has(job("uid-0", None), unschedulable("relay-3"));
     let options = double.options();
     options.cancel.cancel();
+    assert!(matches!(open(&double, options).await, Err(TunnelError::Cancelled)));
+    assert!(double.state.lock().unwrap().job.is_some());
+}
+
+#[tokio::test]
+async fn a_job_whose_making_was_given_up_before_the_answer_is_removed() {
+    let double = Double::start().await;
+    let options = double.options();
+    double.set(|state| state.create = Create::GivenUp { cancel: options.cancel.clone(), instead: None });
+    assert!(matches!(open(&double, options).await, Err(TunnelError::Cancelled)));
+    assert_eq!(count(&double, "POST jobs"), 1);
+    assert!(double.state.lock().unwrap().job.is_none(), "the job was left behind");
+}
+
+#[tokio::test]
+async fn a_job_that_another_made_meanwhile_is_left_alone() {
+    let double = Double::start().await;
+    let options = double.options();
+    let instead = Some(job("uid-9", None));
+    double.set(|state| state.create = Create::GivenUp { cancel: options.cancel.clone(), instead });
     assert!(matches!(open(&double, options).await, Err(TunnelError::Cancelled)));
     assert!(double.state.lock().unwrap().job.is_some());
 }

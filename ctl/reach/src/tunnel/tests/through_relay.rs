@@ -255,13 +255,19 @@ async fn more_streams_than_allowed_are_refused_and_the_others_stay() {
 
 #[tokio::test]
 async fn a_relay_that_is_told_to_stop_lets_open_streams_finish() {
-    let (relay, session) = started().await;
+    let patient = RelayConfig { drain_timeout: Duration::from_mins(1), ..RelayConfig::default() };
+    let relay = TestRelay::start(patient).await;
+    let session = session(&relay).await;
     let mut stream = dial(&session, echo().await).await;
     relay.stop();
     // Once it refuses new streams, the open one still works.
-    while connect(&session, "127.0.0.1", 1).await.is_err_and(|error| matches!(error, ConnectFailed::Refused(_))) {}
-    stream.write_all(b"last words").await.unwrap();
-    stream.shutdown().await.unwrap();
+    let refused_by_the_target = async || {
+        let outcome = connect(&session, "127.0.0.1", 1).await;
+        outcome.is_err_and(|error| matches!(error, ConnectFailed::Refused(_)))
+    };
+    soon(async { while refused_by_the_target().await {} }).await;
+    soon(stream.write_all(b"last words")).await.unwrap();
+    soon(stream.shutdown()).await.unwrap();
     let mut echoed = String::new();
     soon(stream.read_to_string(&mut echoed)).await.unwrap();
     assert_eq!(echoed, "last words");
@@ -271,8 +277,8 @@ async fn a_relay_that_is_told_to_stop_lets_open_streams_finish() {
 
 #[tokio::test]
 async fn a_relay_that_nobody_uses_ends_itself_and_says_so_to_those_connected() {
-    let relay =
-        TestRelay::start(RelayConfig { idle_timeout: Duration::from_millis(100), ..RelayConfig::default() }).await;
+    // Long enough for a busy machine to connect before it is over.
+    let relay = TestRelay::start(RelayConfig { idle_timeout: Duration::from_secs(2), ..RelayConfig::default() }).await;
     let session = session(&relay).await;
     assert_eq!(soon(relay.ended()).await, Ended::Idle);
     assert!(matches!(soon(connect(&session, "127.0.0.1", 1)).await, Err(ConnectFailed::Lost(_))));
