@@ -162,29 +162,10 @@ impl std::error::Error for Error {}
 pub(crate) fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
-        .map(|name| (edits(given, name), name))
+        .map(|name| (strsim::osa_distance(given, name), name))
         .filter(|&(distance, name)| distance <= name.len().max(given.len()) / 3)
         .min()
         .map(|(_, name)| name)
-}
-
-/// Letters to insert, delete, change or swap with their neighbour (optimal string alignment).
-fn edits(left: &str, right: &str) -> usize {
-    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=right.len()).collect()];
-    for i in 0..left.len() {
-        let mut row = vec![i + 1];
-        for j in 0..right.len() {
-            let changed = rows[i][j] + usize::from(left[i] != right[j]);
-            let mut least = changed.min(rows[i][j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && left[i] == right[j - 1] && left[i - 1] == right[j] {
-                least = least.min(rows[i - 1][j - 1] + 1);
-            }
-            row.push(least);
-        }
-        rows.push(row);
-    }
-    rows[left.len()][right.len()]
 }
 
 #[cfg(test)]
