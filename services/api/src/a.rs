@@ -12,3 +12,9 @@ pub const ROOT_PATH: &str = "/";
 pub const SERVICE_B_PATH: &str = "/service-b";
 /// The body of `GET /` and `POST /`, sent as [`crate::TEXT_PLAIN`].
 pub const HELLO: &str = "Hello, World!";
+/// `POST` accepts a message, `GET` lists them ([`crate::message`]).
+pub const MESSAGES_PATH: &str = "/messages";
+/// `GET`: one message.
+pub const MESSAGE_PATH: &str = "/messages/{id}";
+/// `POST`: a message that was given up is tried again.
+pub const REDELIVER_PATH: &str = "/messages/{id}/redeliver";

@@ -5,6 +5,7 @@
 pub mod a;
 pub mod admin;
 pub mod b;
+pub mod message;
 mod problem;
 
 pub use problem::Problem;

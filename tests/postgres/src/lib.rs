@@ -1,0 +1,1 @@
+//! A Postgres of a test's own.
