@@ -2,8 +2,8 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use telemetry::metrics::prometheus_client::metrics::counter::Counter;
 use tokio::net::{TcpListener, TcpStream};
@@ -26,8 +26,17 @@ pub(crate) struct Acceptor {
     slots: Arc<Semaphore>,
     overload: Overload,
     connections: TaskTracker,
+    arrivals: Arc<Arrivals>,
     cut: Arc<AtomicUsize>,
     refused: Counter,
+}
+
+/// When the last connection came.
+#[derive(Debug)]
+struct Arrivals {
+    start: Instant,
+    /// Milliseconds after `start`; an atomic, since every connection sets it.
+    last: AtomicU64,
 }
 
 impl Acceptor {
@@ -38,6 +47,7 @@ impl Acceptor {
             port,
             overload: Overload::new(),
             connections: TaskTracker::new(),
+            arrivals: Arc::new(Arrivals { start: Instant::now(), last: AtomicU64::new(0) }),
             cut: Arc::new(AtomicUsize::new(0)),
             refused,
         }
@@ -61,6 +71,13 @@ impl Acceptor {
         self.connections.close();
     }
 
+    /// Waits until no connection has come for as long as `pause`.
+    pub(crate) async fn quiet(&self, pause: Duration) {
+        while let Some(left) = pause.checked_sub(self.arrivals.ago()).filter(|left| !left.is_zero()) {
+            sleep(left).await;
+        }
+    }
+
     /// Waits until [`Acceptor::run`] has closed the listener and every connection has ended.
     pub(crate) async fn finished(&self) {
         self.connections.wait().await;
@@ -72,6 +89,7 @@ impl Acceptor {
     }
 
     fn take(&self, socket: TcpStream) {
+        self.arrivals.now();
         let Ok(slot) = self.slots.clone().try_acquire_owned() else {
             self.refused.inc();
             tracing::debug!("a connection beyond the cap was refused");
@@ -102,6 +120,20 @@ impl Acceptor {
                 Err(error) => tracing::debug!(%error, "a connection was gone before it was served"),
             }
         }
+    }
+}
+
+impl Arrivals {
+    fn now(&self) {
+        self.last.store(self.elapsed(), Ordering::Relaxed);
+    }
+
+    fn ago(&self) -> Duration {
+        Duration::from_millis(self.elapsed().saturating_sub(self.last.load(Ordering::Relaxed)))
+    }
+
+    fn elapsed(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 

@@ -5,9 +5,10 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use axum::Router;
 use telemetry::{Identity, Settings, Telemetry};
+use tokio::time::timeout;
 
+use crate::app::{App, Context};
 use crate::config::ServeConfig;
 use crate::env::Env;
 use crate::health::Health;
@@ -37,17 +38,20 @@ enum Exit {
     Usage = 2,
 }
 
+/// How long background work has to stop, once the last request was answered.
+const STOP: Duration = Duration::from_secs(5);
+
 /// How long the last spans have to reach their collector.
 const FLUSH: Duration = Duration::from_secs(5);
 
 /// Runs a service from its arguments and environment to its exit code.
 ///
-/// `read` reads the service's own variables; `app` makes its router, and may hold readiness back by conditions of
-/// `health`.
-pub fn launch<C, E: std::error::Error>(
+/// `read` reads the service's own variables; `app` makes what is served, a router or an [`App`], and is called in the
+/// tokio runtime that serves it.
+pub fn launch<C, A: Into<App>, E: std::error::Error>(
     program: Program,
     read: impl FnOnce(&mut Env<'_>) -> C,
-    app: impl FnOnce(C, &Health) -> Result<Router, E>,
+    app: impl FnOnce(C, Context) -> Result<A, E>,
 ) -> ExitCode {
     let exit = match Request::from_args(arguments()) {
         Ok(Request::Version) => tell(&format!("{} {}", program.name, program.version)),
@@ -85,10 +89,10 @@ impl Request {
     }
 }
 
-fn start<C, E: std::error::Error>(
+fn start<C, A: Into<App>, E: std::error::Error>(
     program: Program,
     read: impl FnOnce(&mut Env<'_>) -> C,
-    app: impl FnOnce(C, &Health) -> Result<Router, E>,
+    app: impl FnOnce(C, Context) -> Result<A, E>,
 ) -> Exit {
     let lookup = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
     let mut env = Env::new(&lookup);
@@ -119,28 +123,36 @@ fn tokio_runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
-async fn run<C, E: std::error::Error>(
+async fn run<C, A: Into<App>, E: std::error::Error>(
     program: Program,
     (serve_config, own): (ServeConfig, C),
     settings: Settings,
-    app: impl FnOnce(C, &Health) -> Result<Router, E>,
+    app: impl FnOnce(C, Context) -> Result<A, E>,
 ) -> Exit {
     let identity = Identity { service_name: program.name, service_version: program.version };
     let telemetry = match telemetry::init(identity, settings) {
         Ok(telemetry) => telemetry,
         Err(error) => return complain(&program, &error.to_string(), Exit::Failed),
     };
-    let health = Health::new();
-    let exit = match app(own, &health) {
+    let context = Context { health: Health::new(), telemetry: telemetry.clone() };
+    let health = context.health.clone();
+    let exit = match app(own, context).map(Into::into) {
         Err(error) => complain(&program, &error.to_string(), Exit::Failed),
-        Ok(app) => match serve(app, serve_config, health, &telemetry).await {
-            Ok(_) => Exit::Done,
-            Err(error @ ServeError::Listen(_)) => complain(&program, &error.to_string(), Exit::Failed),
-            Err(error) => {
-                tracing::error!("{error}");
-                complain(&program, &error.to_string(), Exit::Failed)
+        Ok(App { router, stop }) => {
+            let served = serve(router, serve_config, health, &telemetry).await;
+            // Whatever became of the traffic: what runs beside it has its own work to finish.
+            if timeout(STOP, stop).await.is_err() {
+                tracing::warn!("background work did not stop within {STOP:?}");
             }
-        },
+            match served {
+                Ok(_) => Exit::Done,
+                Err(error @ ServeError::Listen(_)) => complain(&program, &error.to_string(), Exit::Failed),
+                Err(error) => {
+                    tracing::error!("{error}");
+                    complain(&program, &error.to_string(), Exit::Failed)
+                }
+            }
+        }
     };
     flush(&telemetry).await;
     exit

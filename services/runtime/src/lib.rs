@@ -9,6 +9,7 @@
 
 mod accept;
 mod admin;
+mod app;
 mod config;
 mod connection;
 mod drain;
@@ -26,6 +27,7 @@ mod wire;
 pub mod env;
 pub mod problem;
 
+pub use app::{App, Context};
 pub use config::{Limits, ServeConfig};
 pub use health::{Condition, Health, Readiness};
 pub use json::Json;

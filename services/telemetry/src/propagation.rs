@@ -1,4 +1,4 @@
-//! The context of a trace in HTTP headers: W3C Trace Context (level 2) and Baggage.
+//! The context of a trace in HTTP headers, or beside a stored row: W3C Trace Context (level 2) and Baggage.
 //!
 //! Trace context is read and written here rather than by the SDK's propagator, which allocates a dozen times for each;
 //! the tests hold the two against each other. Baggage, which is rarer, is left to the SDK's.
@@ -59,13 +59,48 @@ pub fn extract(headers: &HeaderMap) -> Context {
     context
 }
 
+/// A context as text, to be kept beside a row until the work that belongs to it is done. Without baggage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceText {
+    /// As the header of this name: 55 bytes.
+    pub traceparent: String,
+    /// As the header of this name: at most 1,024 bytes.
+    pub tracestate: Option<String>,
+}
+
+/// `context` as text. `None` for a context without a trace.
+pub fn to_text(context: &Context) -> Option<TraceText> {
+    let span = context.span();
+    let span_context = span.span_context();
+    let state = span_context.trace_state();
+    span_context.is_valid().then(|| TraceText {
+        traceparent: traceparent_text(span_context).iter().copied().map(char::from).collect(),
+        tracestate: (*state != TraceState::NONE).then(|| state.header()),
+    })
+}
+
+/// The context that [`to_text`] wrote, as a remote one. Without a valid `traceparent` it has no trace.
+pub fn from_text(traceparent: &str, tracestate: Option<&str>) -> Context {
+    match parse(traceparent.as_bytes()) {
+        Some((trace_id, span_id, flags)) => {
+            let state = tracestate.map_or(TraceState::NONE, readable_state);
+            Context::new().with_remote_span_context(SpanContext::new(trace_id, span_id, flags, true, state))
+        }
+        None => Context::new(),
+    }
+}
+
 fn traceparent(span_context: &SpanContext) -> HeaderValue {
+    // Hex digits and dashes are always a header value.
+    HeaderValue::from_bytes(&traceparent_text(span_context)).unwrap_or(HeaderValue::from_static(""))
+}
+
+fn traceparent_text(span_context: &SpanContext) -> [u8; TRACEPARENT_LENGTH] {
     let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
     hex(&span_context.trace_id().to_bytes(), &mut text[3..35]);
     hex(&span_context.span_id().to_bytes(), &mut text[36..52]);
     text[54] += u8::from(span_context.is_sampled());
-    // Hex digits and dashes are always a header value.
-    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
+    text
 }
 
 fn hex(bytes: &[u8], text: &mut [u8]) {
@@ -135,7 +170,11 @@ fn trace_state(headers: &HeaderMap) -> TraceState {
     } else {
         Cow::Owned(std::iter::once(first).chain(rest).collect::<Vec<_>>().join(","))
     };
-    TraceState::from_str(whole_members(&joined)).unwrap_or_default()
+    readable_state(&joined)
+}
+
+fn readable_state(state: &str) -> TraceState {
+    TraceState::from_str(whole_members(state)).unwrap_or_default()
 }
 
 /// As many members from the start as fit into [`LONGEST_STATE`].
@@ -161,6 +200,27 @@ mod tests {
 
     fn extracted(pairs: &[(HeaderName, &str)]) -> SpanContext {
         extract(&headers(pairs)).span().span_context().clone()
+    }
+
+    #[test]
+    fn a_context_as_text_is_the_same_context_again() {
+        let written = from_text(PARENT, Some("vendor=1,other=2"));
+        let text = to_text(&written).unwrap();
+        assert_eq!((text.traceparent.as_str(), text.tracestate.as_deref()), (PARENT, Some("vendor=1,other=2")));
+
+        let read = from_text(&text.traceparent, text.tracestate.as_deref());
+        assert_eq!(read.span().span_context(), written.span().span_context());
+        assert!(read.span().span_context().is_remote());
+    }
+
+    #[test]
+    fn text_that_is_no_context_has_no_trace() {
+        assert_eq!(to_text(&Context::new()), None);
+        for bad in ["", "00-0-0-01", "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"] {
+            assert!(!from_text(bad, None).span().span_context().is_valid(), "{bad:?}");
+        }
+        let without_state = to_text(&from_text(PARENT, Some("no state"))).unwrap();
+        assert_eq!((without_state.traceparent.as_str(), without_state.tracestate), (PARENT, None));
     }
 
     #[test]

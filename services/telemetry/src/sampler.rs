@@ -79,12 +79,14 @@ impl ShouldSample for Sampler {
         _name: &str,
         _kind: &SpanKind,
         _attributes: &[KeyValue],
-        _links: &[Link],
+        links: &[Link],
     ) -> SamplingResult {
         let span = parent.map(TraceContextExt::span);
         let parent = span.as_ref().map_or(&SpanContext::NONE, |span| span.span_context());
+        // A root that links to recorded spans is a part of their story; without it their links lead nowhere.
+        let linked = || !parent.is_valid() && links.iter().any(|link| link.span_context.is_sampled());
         SamplingResult {
-            decision: if self.samples(parent, trace_id) {
+            decision: if self.samples(parent, trace_id) || linked() {
                 SamplingDecision::RecordAndSample
             } else {
                 SamplingDecision::Drop

@@ -3,15 +3,15 @@
 use std::borrow::Cow;
 
 use opentelemetry::trace::{
-    FutureExt, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, TraceFlags, Tracer, WithContext,
+    FutureExt, Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, TraceFlags, Tracer, WithContext,
 };
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{IdGenerator, SdkTracer};
 use opentelemetry_semantic_conventions::attribute::ERROR_TYPE;
 
-use crate::current;
 use crate::ids::Ids;
 use crate::sampler::Sampler;
+use crate::{Telemetry, current};
 
 /// Starts spans, or only their identifiers where the decision is not to record.
 #[derive(Debug)]
@@ -95,21 +95,65 @@ impl Spans {
             }
         }
     }
+
+    /// Starts a span whose links, which are to spans that were recorded, have it recorded.
+    fn start_linked(&self, root: &Context, builder: impl FnOnce() -> SpanBuilder) -> Started {
+        match &self.mode {
+            Mode::Recorded { tracer, .. } => {
+                let span = tracer.build_with_context(builder(), root);
+                Started { context: root.with_span(span), recorded: true }
+            }
+            Mode::Identified | Mode::PassedOn => Started { context: root.clone(), recorded: false },
+        }
+    }
 }
+
+/// What work that is done for several spans at once links to, and is linked from: a span that was recorded.
+#[derive(Clone, Debug)]
+pub struct LinkTarget(SpanContext);
 
 /// Starts a span under the current one, or a root. It ends when the result is dropped.
 ///
 /// Without telemetry in force, or unsampled, it only carries the context on.
 pub fn start(name: impl Into<Cow<'static, str>>, kind: SpanKind, attributes: Vec<KeyValue>) -> ActiveSpan {
+    start_with(kind, || (name.into(), attributes))
+}
+
+/// As [`start`], for spans that are many: `build` gives name and attributes, and is called only for a span that is
+/// recorded.
+pub fn start_with(kind: SpanKind, build: impl FnOnce() -> (Cow<'static, str>, Vec<KeyValue>)) -> ActiveSpan {
     let parent = Context::current();
     let started = current::with(|telemetry| {
         telemetry.map(|telemetry| {
-            telemetry
-                .spans()
-                .start(&parent, || SpanBuilder::from_name(name).with_kind(kind).with_attributes(attributes))
+            telemetry.spans().start(&parent, || {
+                let (name, attributes) = build();
+                SpanBuilder::from_name(name).with_kind(kind).with_attributes(attributes)
+            })
         })
     });
     ActiveSpan(started.unwrap_or(Started { context: parent, recorded: false }))
+}
+
+/// Starts a root that links to `targets`, each of which was recorded: so is this span, whatever a sampler would say of
+/// a root. Without targets there is no span.
+///
+/// For work that belongs to several traces, as the commit of a batch does. It takes the telemetry because such work is
+/// done on threads of its own, where none is in force.
+pub fn start_linked(
+    telemetry: &Telemetry,
+    name: impl Into<Cow<'static, str>>,
+    kind: SpanKind,
+    targets: impl IntoIterator<Item = LinkTarget>,
+    attributes: impl FnOnce() -> Vec<KeyValue>,
+) -> ActiveSpan {
+    let links: Vec<_> = targets.into_iter().map(|LinkTarget(target)| Link::with_context(target)).collect();
+    let root = Context::new();
+    if links.is_empty() {
+        return ActiveSpan(Started { context: root, recorded: false });
+    }
+    ActiveSpan(telemetry.spans().start_linked(&root, || {
+        SpanBuilder::from_name(name).with_kind(kind).with_attributes(attributes()).with_links(links)
+    }))
 }
 
 /// A span that ends when this is dropped.
@@ -138,6 +182,18 @@ impl ActiveSpan {
         let span = self.0.context.span();
         let span_context = span.span_context();
         span_context.is_valid().then(|| span_context.trace_id().to_string())
+    }
+
+    /// The span as others may link to it; `None` for one that is not recorded.
+    pub fn link_target(&self) -> Option<LinkTarget> {
+        self.0.recorded.then(|| LinkTarget(self.0.context.span().span_context().clone()))
+    }
+
+    /// Adds a link.
+    pub fn link(&self, target: LinkTarget) {
+        if self.0.recorded {
+            self.0.context.span().add_link(target.0, Vec::new());
+        }
     }
 
     /// Adds an attribute.
@@ -251,6 +307,37 @@ mod tests {
         })
         .await;
         assert!(!root.is_sampled());
+    }
+
+    #[tokio::test]
+    async fn work_for_several_spans_is_a_root_that_is_linked_both_ways() {
+        let collector = Collector::start().await;
+        // Half a sampler would leave the linked root to chance.
+        let none = crate::Ratio::new(0.0).unwrap();
+        let settings = Settings { sampler: Sampler::ParentBasedTraceIdRatio(none), ..collector.settings() };
+        let telemetry = telemetry(&settings);
+        let _entered = telemetry.enter();
+        let sampled = crate::propagation::from_text("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", None);
+
+        let write = {
+            let _caller = sampled.attach();
+            start("write", SpanKind::Client, Vec::new())
+        };
+        let unsampled = start("unsampled", SpanKind::Client, Vec::new());
+        assert!(unsampled.link_target().is_none());
+        let batch = start_linked(&telemetry, "batch", SpanKind::Client, write.link_target(), Vec::new);
+        write.link(batch.link_target().unwrap());
+        drop((batch, write));
+        let alone = start_linked(&telemetry, "alone", SpanKind::Client, None, || unreachable!());
+        assert!(!alone.is_sampled() && alone.trace_id().is_none());
+        collector.flush(&telemetry).await;
+
+        let (write, batch) = (collector.span("write"), collector.span("batch"));
+        assert_eq!(batch.parent_span_id, Vec::<u8>::new());
+        assert_ne!(batch.trace_id, write.trace_id);
+        let linked = |span: &Received| span.links.iter().map(|link| link.span_id.clone()).collect::<Vec<_>>();
+        assert_eq!(linked(&batch), std::slice::from_ref(&write.span_id));
+        assert_eq!(linked(&write), std::slice::from_ref(&batch.span_id));
     }
 
     #[test]

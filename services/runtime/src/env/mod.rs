@@ -7,7 +7,7 @@ mod value;
 
 use std::fmt;
 
-pub use value::Value;
+pub use value::{Period, Value};
 
 /// Reads variables and remembers each of them, for `--help` and for the list of mistakes.
 pub struct Env<'a> {
@@ -64,8 +64,13 @@ impl<'a> Env<'a> {
         if let Some(value) = T::parse(&text).filter(valid) {
             return value;
         }
-        self.mistakes.push(Mistake { name: name.to_owned(), value: text, allowed: allowed.to_owned() });
+        self.mistake(name, &T::quoted(&text), allowed);
         default
+    }
+
+    /// Remembers for [`Env::finish`] that `name` can't have `value`: where more than the value itself decides it.
+    pub fn mistake(&mut self, name: &str, value: &str, allowed: &str) {
+        self.mistakes.push(Mistake { name: name.to_owned(), value: value.to_owned(), allowed: allowed.to_owned() });
     }
 
     /// The variables read so far, in order.

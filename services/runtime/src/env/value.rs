@@ -1,5 +1,6 @@
 //! The types that an environment variable can hold.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -16,6 +17,11 @@ pub trait Value: Sized {
 
     /// As a person would write it.
     fn text(&self) -> String;
+
+    /// How an error quotes a text that can't be used. A type that may hold a secret quotes less than all of it.
+    fn quoted(text: &str) -> Cow<'_, str> {
+        Cow::Borrowed(text)
+    }
 }
 
 impl Value for SocketAddr {
@@ -48,9 +54,7 @@ impl Value for Duration {
     const ALLOWED: &'static str = "a duration with its unit (ms, s, m, h), such as 250ms, 5s or 1m, at most 24h";
 
     fn parse(text: &str) -> Option<Self> {
-        let digits = text.find(|c: char| !c.is_ascii_digit())?;
-        let (number, unit) = text.split_at(digits);
-        let number: u64 = number.parse().ok()?;
+        let (number, unit) = number_and_unit(text)?;
         let millis = match unit {
             "ms" => 1,
             "s" => 1_000,
@@ -71,6 +75,44 @@ impl Value for Duration {
             _ => format!("{millis}ms"),
         }
     }
+}
+
+/// How long something is kept: `12h`, `7d`. Its own type, because what is kept for longer than a day is no mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Period(pub Duration);
+
+impl Value for Period {
+    const ALLOWED: &'static str = "a period with its unit (s, m, h, d), such as 90m, 24h or 7d, at most 3650d";
+
+    fn parse(text: &str) -> Option<Self> {
+        let (number, unit) = number_and_unit(text)?;
+        let seconds = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3_600,
+            "d" => 86_400,
+            _ => return None,
+        };
+        let period = Duration::from_secs(number.checked_mul(seconds)?);
+        (period <= Duration::from_hours(3650 * 24)).then_some(Self(period))
+    }
+
+    fn text(&self) -> String {
+        let seconds = self.0.as_secs();
+        match seconds {
+            0 => "0s".to_owned(),
+            _ if seconds.is_multiple_of(86_400) => format!("{}d", seconds / 86_400),
+            _ if seconds.is_multiple_of(3_600) => format!("{}h", seconds / 3_600),
+            _ if seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
+            _ => format!("{seconds}s"),
+        }
+    }
+}
+
+fn number_and_unit(text: &str) -> Option<(u64, &str)> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    Some((number.parse().ok()?, unit))
 }
 
 /// Where another service is: `http://HOST[:PORT]`, without path or query, so that the caller's own paths can follow.
@@ -107,6 +149,21 @@ mod tests {
         assert_eq!(read("24h"), Some(Duration::from_hours(24)));
         for bad in ["", "5", "s", "-1s", "1.5s", "1 s", "5S", "1d", "25h", "99999999999999999999s"] {
             assert_eq!(read(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn periods_may_be_days() {
+        let read = |text| <Period as Value>::parse(text).map(|period| period.0);
+
+        assert_eq!(read("7d"), Some(Duration::from_hours(7 * 24)));
+        assert_eq!(read("168h"), read("7d"));
+        assert_eq!(read("90s"), Some(Duration::from_secs(90)));
+        for bad in ["", "7", "d", "1.5d", "-1d", "250ms", "3651d", "99999999999999999999d"] {
+            assert_eq!(read(bad), None, "{bad:?}");
+        }
+        for text in ["0s", "90s", "30m", "25h", "7d"] {
+            assert_eq!(<Period as Value>::parse(text).unwrap().text(), text);
         }
     }
 

@@ -61,6 +61,37 @@ async fn during_the_delay_readiness_fails_and_traffic_is_served_with_a_request_t
 }
 
 #[tokio::test]
+async fn it_stays_while_connections_still_come_and_leaves_when_they_cease() {
+    let delay = Duration::from_millis(500);
+    let server = start(app(Arc::default()), ServeConfig { drain_timeout: PATIENCE * 6, ..delayed(delay) });
+
+    server.trigger.pull();
+    // Four times the delay, with pauses far below the one that it leaves after.
+    for _ in 0..80 {
+        assert_eq!(ask(server.traffic, &crate::support::get("/")).await.status(), 200);
+        tokio::time::sleep(delay / 20).await;
+    }
+
+    ended(server.ended).await.unwrap();
+}
+
+#[tokio::test]
+async fn connections_that_never_cease_hold_it_for_half_of_the_drain_at_most() {
+    let drain_timeout = Duration::from_secs(2);
+    let server = start(app(Arc::default()), ServeConfig { drain_timeout, ..delayed(Duration::from_millis(100)) });
+
+    server.trigger.pull();
+    let started = tokio::time::Instant::now();
+    while tokio::net::TcpStream::connect(server.traffic).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert!(started.elapsed() < PATIENCE, "it never leaves");
+    }
+
+    assert!(started.elapsed() >= drain_timeout / 2, "{:?}", started.elapsed());
+    ended(server.ended).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_request_in_flight_is_finished_after_the_listener_has_closed() {
     let release = Arc::new(Notify::new());
     let server = start(app(release.clone()), delayed(Duration::ZERO));

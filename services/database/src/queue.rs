@@ -1,0 +1,243 @@
+//! Writes on their way to the database.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use telemetry::span::LinkTarget;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::sleep_until;
+
+use crate::Error;
+use crate::batch::{Answer, Batch, Waiting};
+
+/// The most writes in one transaction: what is lost to a roll-back, and how long others wait for the lock, stay small.
+pub(crate) const LARGEST_BATCH: usize = 256;
+
+/// Writes that may wait. At the rates that a database keeps up with, this is less than a second's.
+const LONGEST: usize = 4096;
+
+/// How long a write may wait for its transaction to begin: behind a database that hangs, a caller is told so.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A bounded queue with many writers and one that commits.
+#[derive(Debug)]
+pub(crate) struct Queue<W, D> {
+    inner: Mutex<Inner<W, D>>,
+    /// Something was pushed, or the queue was closed.
+    pub(crate) changed: Notify,
+    /// Something was pushed while nobody watched.
+    unwatched: Notify,
+}
+
+#[derive(Debug)]
+struct Inner<W, D> {
+    entries: VecDeque<(W, Waiting<D>)>,
+    admission: Admission,
+    watched: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Admission {
+    Open,
+    /// The database is away.
+    Refused(Error),
+    Closed,
+}
+
+impl<W, D> Queue<W, D> {
+    /// A queue that admits nothing yet.
+    pub(crate) fn new() -> Self {
+        let starting = Error::unavailable("it is being opened");
+        let inner = Inner { entries: VecDeque::new(), admission: Admission::Refused(starting), watched: false };
+        Self { inner: Mutex::new(inner), changed: Notify::new(), unwatched: Notify::new() }
+    }
+
+    /// Queues `write`; what becomes of it comes through the receiver.
+    pub(crate) fn push(&self, write: W, target: Option<LinkTarget>) -> Result<oneshot::Receiver<Answer<D>>, Error> {
+        let (reply, answer) = oneshot::channel();
+        let unwatched = {
+            let mut inner = self.lock();
+            inner.admission.check()?;
+            if inner.entries.len() >= LONGEST {
+                return Err(Error::Overloaded);
+            }
+            inner.entries.push_back((write, Waiting { reply, target, since: Instant::now() }));
+            !std::mem::replace(&mut inner.watched, true)
+        };
+        self.changed.notify_one();
+        if unwatched {
+            self.unwatched.notify_one();
+        }
+        Ok(answer)
+    }
+
+    /// Takes what is queued, as much as fits one batch.
+    pub(crate) fn take(&self) -> Batch<W, D> {
+        let mut inner = self.lock();
+        let count = inner.entries.len().min(LARGEST_BATCH);
+        inner.entries.drain(..count).collect()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().entries.is_empty()
+    }
+
+    /// Whether nothing will come any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().admission == Admission::Closed
+    }
+
+    /// Whether the database can be asked.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.lock().admission.check()
+    }
+
+    /// Takes writes from here on, unless it is closed.
+    pub(crate) fn open(&self) {
+        let mut inner = self.lock();
+        if inner.admission != Admission::Closed {
+            inner.admission = Admission::Open;
+        }
+    }
+
+    /// Refuses writes from here on, and all that are queued, with `error`.
+    pub(crate) fn refuse(&self, error: &Error) {
+        let entries = {
+            let mut inner = self.lock();
+            if inner.admission != Admission::Closed {
+                inner.admission = Admission::Refused(error.clone());
+            }
+            std::mem::take(&mut inner.entries)
+        };
+        // Outside the lock: an answer wakes its caller.
+        for (_, waiting) in entries {
+            waiting.answer(Err(error.clone()), None);
+        }
+    }
+
+    /// Fails what is queued with `error`, and goes on taking writes.
+    pub(crate) fn fail(&self, error: &Error) {
+        let entries = std::mem::take(&mut self.lock().entries);
+        for (_, waiting) in entries {
+            waiting.answer(Err(error.clone()), None);
+        }
+    }
+
+    /// Takes nothing more; what is queued is still to be committed.
+    pub(crate) fn close(&self) {
+        self.lock().admission = Admission::Closed;
+        self.changed.notify_one();
+    }
+
+    /// Fails writes that have waited for too long. To be run as a task beside the one that commits.
+    pub(crate) async fn watch(&self) {
+        loop {
+            self.unwatched.notified().await;
+            while let Some(oldest) = self.oldest() {
+                sleep_until((oldest + PATIENCE).into()).await;
+                self.expire();
+            }
+        }
+    }
+
+    /// When the first in the queue came; with nothing queued, the watch ends.
+    fn oldest(&self) -> Option<Instant> {
+        let mut inner = self.lock();
+        let oldest = inner.entries.front().map(|(_, waiting)| waiting.since);
+        inner.watched = oldest.is_some();
+        oldest
+    }
+
+    fn expire(&self) {
+        let now = Instant::now();
+        let late: Vec<_> = {
+            let mut inner = self.lock();
+            let count = inner.entries.partition_point(|(_, waiting)| now.duration_since(waiting.since) >= PATIENCE);
+            inner.entries.drain(..count).collect()
+        };
+        for (_, waiting) in late {
+            let error = Error::unavailable(format!("it did not take the write within {PATIENCE:?}"));
+            waiting.answer(Err(error), None);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner<W, D>> {
+        // No code that can panic runs half way through a change.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Admission {
+    fn check(&self) -> Result<(), Error> {
+        match self {
+            Self::Open => Ok(()),
+            Self::Refused(error) => Err(error.clone()),
+            Self::Closed => Err(Error::unavailable("it is closed: the service is shutting down")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open() -> Queue<u32, ()> {
+        let queue = Queue::new();
+        queue.open();
+        queue
+    }
+
+    #[tokio::test]
+    async fn what_is_queued_is_one_batch_with_a_bound() {
+        let queue = open();
+        let _answers: Vec<_> = (0..300).map(|write| queue.push(write, None).unwrap()).collect();
+        let first = queue.take();
+        assert_eq!((first.writes.len(), first.writes[0], first.writes[255]), (256, 0, 255));
+        assert_eq!(queue.take().writes.len(), 44);
+        assert!(queue.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_queue_takes_what_the_database_will_keep_up_with_and_no_more() {
+        let queue = open();
+        let _answers: Vec<_> = (0..4096).map(|write| queue.push(write, None).unwrap()).collect();
+        assert_eq!(queue.push(0, None).unwrap_err(), Error::Overloaded);
+    }
+
+    #[tokio::test]
+    async fn a_database_that_goes_away_fails_what_is_queued_and_what_comes() {
+        let queue = open();
+        let waiting = queue.push(1, None).unwrap();
+        let away = Error::unavailable("gone");
+        queue.refuse(&away);
+        assert_eq!(waiting.await.unwrap().outcome, Err(away.clone()));
+        assert_eq!(queue.push(2, None).unwrap_err(), away);
+        queue.open();
+        assert!(queue.push(3, None).is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_is_queued_when_it_is_closed_is_still_there() {
+        let queue = open();
+        let _answer = queue.push(1, None).unwrap();
+        queue.close();
+        queue.open();
+        assert!(matches!(queue.push(2, None), Err(Error::Unavailable { .. })));
+        assert_eq!(queue.take().writes, [1]);
+    }
+
+    #[tokio::test]
+    async fn a_write_that_nobody_takes_is_told_so() {
+        let queue = open();
+        let waiting = queue.push(1, None).unwrap();
+        let started = Instant::now();
+        let answer = tokio::select! {
+            () = queue.watch() => unreachable!("it goes on for ever"),
+            answer = waiting => answer.unwrap(),
+        };
+        assert!(matches!(answer.outcome, Err(Error::Unavailable { .. })));
+        assert!(started.elapsed() >= PATIENCE);
+        assert!(queue.is_empty());
+    }
+}
