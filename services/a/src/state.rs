@@ -18,7 +18,7 @@ impl State {
     pub(crate) fn new(config: &Config) -> Self {
         let upstream = Client::new(upstream::Config {
             timeout: config.upstream_timeout,
-            user_agent: Some(HeaderValue::from_static(concat!("service-a/", env!("CARGO_PKG_VERSION")))),
+            user_agent: Some(HeaderValue::from_static(crate::USER_AGENT)),
             ..upstream::Config::default()
         });
         Self { upstream, service_b: Arc::new(config.service_b.clone()) }

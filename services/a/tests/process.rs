@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 fn service_a() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_service-a"));
     command.env_clear();
+    // These need none, and leave no file behind.
+    command.env("DATABASE_URL", "none");
     command
 }
 
@@ -52,6 +54,12 @@ fn version_and_help_are_printed_without_serving() {
         "ADMIN_ADDR=127.0.0.1:9000",
         "SERVICE_B_URL=http://127.0.0.1:8001",
         "UPSTREAM_TIMEOUT=5s",
+        "DATABASE_URL=sqlite://service-a.sqlite3",
+        "DELIVERY=active",
+        "DELIVERY_WAIT=5s",
+        "OUTBOX_LEASE=30s",
+        "OUTBOX_MAX_AGE=1d",
+        "RETENTION=7d",
         "DRAIN_DELAY=0s",
         "DRAIN_TIMEOUT=20s",
         "MAX_CONNECTIONS=1024",
@@ -71,6 +79,7 @@ fn bad_variables_stop_the_start_with_exit_code_2_and_all_of_them_are_told() {
         ("MAX_CONNECTIONS", "18446744073709551615"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector:4318"),
         ("LOG_FORMAT", "xml"),
+        ("OUTBOX_LEASE", "1s"),
     ];
     command.envs(variables);
     let output = run(&mut command);

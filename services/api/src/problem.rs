@@ -4,28 +4,35 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-/// A problem detail: the body of an answer with [`Problem::CONTENT_TYPE`].
+/// A problem detail: the body of an answer of the type `application/problem+json`.
 ///
 /// Members and their meaning are those of [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457#section-3.1);
 /// `trace_id` is the extension member that ties the answer to its trace and to the service's log lines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// A URI that identifies the kind of problem; `about:blank` when the status says it all.
     #[serde(rename = "type", default = "about_blank")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uri-reference", required = true))]
     pub kind: Cow<'static, str>,
     /// A short summary of the kind; for `about:blank` the status's own phrase.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, required = true))]
     pub title: Cow<'static, str>,
     /// The answer's HTTP status code, repeated for whoever sees the body alone.
+    #[cfg_attr(feature = "openapi", schema(minimum = 400, maximum = 599))]
     pub status: u16,
     /// What went wrong this time, for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub detail: Option<String>,
     /// The path of the request that met the problem.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uri-reference"))]
     pub instance: Option<String>,
     /// The trace the request belongs to: 32 lower-case hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = "^[0-9a-f]{32}$"))]
     pub trace_id: Option<String>,
 }
 

@@ -1,27 +1,25 @@
-//! Service B: greets.
+//! Service B: greets, and applies each event it is sent once.
 //!
-//! What makes it run in production (limits, probes, drain) is the `runtime` crate's.
+//! `config` is what it reads from its environment, `state` what its handlers share, `routes` one file a route, `store`
+//! what its database is asked, `openapi` what it says of itself. What makes it run in production (limits, probes,
+//! drain) is the `runtime` crate's.
 
+mod config;
+mod counts;
+mod openapi;
+mod purge;
 mod routes;
+mod state;
+pub mod store;
 
+pub use config::Config;
 pub use routes::app;
-use runtime::env::Env;
 
 /// What the binary is.
 pub const PROGRAM: runtime::Program = runtime::Program {
     name: api::b::NAME,
     version: env!("CARGO_PKG_VERSION"),
-    about: "greets",
+    about: "greets, and applies each event it is sent once",
     port: api::b::PORT,
     admin_port: api::b::ADMIN_PORT,
 };
-
-/// B has no variables beyond those of every service.
-#[derive(Clone, Copy, Debug)]
-pub struct Config {}
-
-impl Config {
-    pub fn read(_env: &mut Env<'_>) -> Self {
-        Self {}
-    }
-}

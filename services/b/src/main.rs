@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::process::ExitCode;
 
+use runtime::App;
 use service_b::{Config, PROGRAM, app};
 
 // musl's own allocator is several times slower under load; the same one everywhere, so that what is measured is what
@@ -11,5 +12,8 @@ use service_b::{Config, PROGRAM, app};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    runtime::launch(PROGRAM, Config::read, |Config {}, _health| Ok::<_, Infallible>(app()))
+    runtime::launch(PROGRAM, Config::read, |config, context| {
+        let (router, stop) = app(config, context);
+        Ok::<_, Infallible>(App::new(router).on_stop(stop))
+    })
 }

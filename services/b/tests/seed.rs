@@ -4,8 +4,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use runtime::{Health, ServeConfig, Server, Shutdown};
-use service_b::app;
+use database::Url;
+use runtime::{Context, Health, ServeConfig, Server, Shutdown};
+use service_b::{Config, app};
 use telemetry::{Identity, Settings, Telemetry};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -23,7 +24,7 @@ async fn the_seeds_request_has_the_seeds_answer_to_the_byte() {
 #[tokio::test]
 async fn everything_else_is_a_problem() {
     let b = serve();
-    for (request, status) in [("GET /events", "404"), ("POST /", "405")] {
+    for (request, status) in [("GET /nowhere", "404"), ("POST /", "405"), ("GET /events", "405")] {
         let answer = ask(b, &format!("{request} HTTP/1.1\r\nhost: b\r\nconnection: close\r\n\r\n")).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
         assert!(answer.contains("content-type: application/problem+json\r\n"), "{answer}");
@@ -40,7 +41,11 @@ fn serve() -> SocketAddr {
         let identity = Identity { service_name: "service-b", service_version: "0.0.0" };
         let telemetry = Telemetry::new(identity, &Settings::default(), None).unwrap();
         let (_trigger, shutdown) = Shutdown::by_hand();
-        server.run(app(), Health::new(), &telemetry, shutdown).await
+        let health = Health::new();
+        let context = Context { health: health.clone(), telemetry: telemetry.clone() };
+        // The seed has no database.
+        let (router, _stop) = app(Config { database: Url::None, retention: Duration::from_hours(1) }, context);
+        server.run(router, health, &telemetry, shutdown).await
     });
     address
 }

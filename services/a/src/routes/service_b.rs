@@ -16,6 +16,21 @@ const MAX_BODY: usize = 64 * 1024;
 ///
 /// An answer of B other than 200 becomes 502, and so does none, or 504 when B was too slow. The client is told what
 /// happened; B's address and the causes are the log's.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = api::a::SERVICE_B_PATH,
+    operation_id = "callServiceB",
+    tag = "greeting",
+    summary = "Calls service B and passes its greeting on.",
+    description = "The content type and the body of B's `GET /`, of 64 KiB at most. The whole call, retries included, \
+        ends after UPSTREAM_TIMEOUT.",
+    responses(
+        (status = 200, description = "B's greeting.", body = String, content_type = "text/plain",
+            example = json!(api::b::HELLO)),
+        (status = 502, description = "B can't be reached, or its answer is no 200 or can't be passed on.", body = api::Problem, content_type = api::Problem::CONTENT_TYPE),
+        (status = 504, description = "B did not answer in time.", body = api::Problem, content_type = api::Problem::CONTENT_TYPE),
+    ),
+))]
 pub(crate) async fn call(State(state): State<crate::state::State>) -> Result<Response, Failure> {
     let mut request = Request::new(Bytes::new());
     request.uri_mut().clone_from(&state.service_b);

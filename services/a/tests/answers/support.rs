@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::Uri;
-use runtime::{Health, ServeConfig, Server, Shutdown};
-use service_a::{Config, app};
+use runtime::{Context, Health, ServeConfig, Server, Shutdown};
+use service_a::{Config, MessagesConfig, app};
 use telemetry::{Identity, Settings, Telemetry};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -22,13 +22,16 @@ pub(crate) async fn serve_a(service_b: Uri) -> SocketAddr {
 
 /// A, which waits for B no longer than `upstream_timeout`.
 pub(crate) async fn serve_a_waiting(service_b: Uri, upstream_timeout: Duration) -> SocketAddr {
-    let config = Config { service_b, upstream_timeout };
+    let database = database::Url::None;
+    let config = Config { service_b, upstream_timeout, database, messages: MessagesConfig::default() };
     let server = Server::bind(ServeConfig::local(0, 0)).unwrap();
     let address = server.traffic_addr();
     tokio::spawn(async move {
         let telemetry = telemetry();
         let (_trigger, shutdown) = Shutdown::by_hand();
-        server.run(app(&config), Health::new(), &telemetry, shutdown).await
+        let context = Context { health: Health::new(), telemetry: telemetry.clone() };
+        let (router, _stop) = app(&config, context.clone());
+        server.run(router, context.health, &telemetry, shutdown).await
     });
     address
 }

@@ -1,0 +1,174 @@
+//! The statements, in the order in which a message meets them.
+//!
+//! Each takes arrays, one element a message. The time is the database's: `statement_timestamp()`, which an index can be
+//! searched for, unlike `clock_timestamp()`.
+
+macro_rules! now {
+    () => {
+        "(extract(epoch FROM statement_timestamp()) * 1000)::bigint"
+    };
+}
+
+/// Statements are planned once and kept. What is planned while a table is small, or before it was first analysed, would
+/// go on to read all of it when it is large: so no plan that reads a whole table is taken where another one can be had.
+pub(super) const USE_INDEXES: &str = "SET LOCAL enable_seqscan = off";
+
+/// The same for a connection that only reads.
+pub(super) const USE_INDEXES_ALWAYS: &str = "SET enable_seqscan = off";
+
+/// Messages without keys, and their outbox rows.
+///
+/// Parameters: ids, creation, traceparent, tracestate, bodies, owners (null: anybody's), lease times in milliseconds.
+pub const INSERT: &str = concat!(
+    "WITH input AS (SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::uuid[], \
+     $7::bigint[]) AS i (id, created_at, traceparent, tracestate, body, owner, lease)), \
+     written AS (INSERT INTO messages (id, state, attempts, created_at, traceparent, tracestate, body) \
+     SELECT id, 0, 0, created_at, traceparent, tracestate, body FROM input) \
+     INSERT INTO outbox (id, available_at, lease_owner, attempts, enqueued_at) SELECT id, ",
+    now!(),
+    " + lease, owner, 0, created_at FROM input"
+);
+
+/// The same for messages with keys, no two the same; returns those that are written.
+///
+/// A key that is there and not too old keeps its message from being written. Keys are taken in their order, so that two
+/// replicas with the same keys wait for each other instead of both giving up. The row of a key that is there is locked
+/// by `ON CONFLICT DO UPDATE` even though it stays as it is: it can be read until the commit.
+///
+/// Further parameters: keys, hashes, the time that a key is kept in milliseconds.
+pub(super) const INSERT_KEYED: &str = concat!(
+    "WITH input AS MATERIALIZED (SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], \
+     $6::uuid[], $7::bigint[], $8::text[], $9::bytea[]) \
+     AS i (id, created_at, traceparent, tracestate, body, owner, lease, key, hash)), \
+     taken AS (INSERT INTO idempotency_keys AS k (key, body_hash, message_id, expires_at) SELECT key, hash, id, ",
+    now!(),
+    " + $10::bigint FROM input ORDER BY key ON CONFLICT (key) DO UPDATE SET body_hash = excluded.body_hash, \
+     message_id = excluded.message_id, expires_at = excluded.expires_at WHERE k.expires_at <= ",
+    now!(),
+    " RETURNING k.message_id), \
+     fresh AS MATERIALIZED (SELECT * FROM input WHERE id IN (SELECT message_id FROM taken)), \
+     written AS (INSERT INTO messages (id, state, attempts, created_at, traceparent, tracestate, body) \
+     SELECT id, 0, 0, created_at, traceparent, tracestate, body FROM fresh) \
+     INSERT INTO outbox (id, available_at, lease_owner, attempts, enqueued_at) SELECT id, ",
+    now!(),
+    " + lease, owner, 0, created_at FROM fresh RETURNING id"
+);
+
+/// Parameter: keys.
+pub(super) const KEYS: &str = "SELECT key, body_hash, message_id FROM idempotency_keys WHERE key = ANY($1)";
+
+/// Rows whose time has come, and those of nobody that are due soon; rows that others are claiming are passed over.
+///
+/// Parameters: owner, lease time and how long before they are due in milliseconds, limit.
+pub const CLAIM: &str = concat!(
+    "WITH due AS MATERIALIZED (SELECT id FROM outbox WHERE available_at <= ",
+    now!(),
+    " + $3::bigint AND (lease_owner IS NULL OR available_at <= ",
+    now!(),
+    ") ORDER BY available_at LIMIT $4::bigint FOR UPDATE SKIP LOCKED), \
+     leased AS (UPDATE outbox o SET available_at = ",
+    now!(),
+    " + $2::bigint, lease_owner = $1::uuid FROM due WHERE o.id = due.id RETURNING o.id, o.enqueued_at, o.attempts) \
+     SELECT l.id, m.body, m.created_at, l.enqueued_at, l.attempts, m.traceparent, m.tracestate \
+     FROM leased l JOIN messages m ON m.id = l.id ORDER BY l.id"
+);
+
+/// Rows are locked in their order: two processes that both delivered the same ones wait for each other.
+///
+/// Parameters: ids, times.
+pub(super) const DELIVERED: &str = "\
+WITH input AS (SELECT * FROM unnest($1::uuid[], $2::bigint[]) AS i (id, at)), \
+locked AS MATERIALIZED (SELECT id FROM outbox WHERE id = ANY($1) ORDER BY id FOR UPDATE), \
+gone AS (DELETE FROM outbox o USING locked WHERE o.id = locked.id RETURNING o.id, o.attempts) \
+UPDATE messages m SET state = 1, delivered_at = input.at, attempts = coalesce(gone.attempts, m.attempts) + 1, \
+last_error = NULL FROM input LEFT JOIN gone ON gone.id = input.id WHERE m.id = input.id AND m.state <> 1";
+
+/// Parameters: ids, owners, pauses in milliseconds, errors.
+pub(super) const AGAIN: &str = concat!(
+    "UPDATE outbox o SET available_at = ",
+    now!(),
+    " + i.after, lease_owner = NULL, attempts = o.attempts + 1, last_error = i.error \
+     FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[]) AS i (id, owner, after, error) \
+     WHERE o.id = i.id AND o.lease_owner = i.owner"
+);
+
+/// Parameters: ids, owners, attempts, errors.
+pub(super) const DEAD: &str = "\
+WITH gone AS (DELETE FROM outbox o \
+USING unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[]) AS i (id, owner, attempts, error) \
+WHERE o.id = i.id AND o.lease_owner = i.owner RETURNING o.id, i.attempts, i.error) \
+UPDATE messages m SET state = 2, attempts = gone.attempts, last_error = gone.error \
+FROM gone WHERE m.id = gone.id AND m.state = 0";
+
+/// Parameters: owner, ids.
+pub(super) const GIVE_BACK: &str = concat!(
+    "UPDATE outbox SET available_at = ",
+    now!(),
+    ", lease_owner = NULL WHERE id = ANY($2) AND lease_owner = $1"
+);
+
+/// Parameter: id.
+pub(super) const GIVEN_UP: &str = "SELECT state, created_at FROM messages WHERE id = $1 FOR UPDATE";
+
+/// Parameters: id, when.
+pub(super) const REDELIVER: &str = concat!(
+    "WITH again AS (UPDATE messages SET state = 0 WHERE id = $1 RETURNING id, attempts, last_error) \
+     INSERT INTO outbox (id, available_at, attempts, enqueued_at, last_error) SELECT id, ",
+    now!(),
+    ", attempts, $2::bigint, last_error FROM again"
+);
+
+/// Returns all that were looked at. Parameters: after, before, limit.
+pub(super) const PURGE: &str = "\
+WITH old AS MATERIALIZED (SELECT id FROM messages WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3::bigint), \
+gone AS (DELETE FROM messages m USING old WHERE m.id = old.id AND m.state <> 0) \
+SELECT id FROM old ORDER BY id";
+
+/// Keys that are being taken anew are passed over. Parameter: limit.
+pub(super) const FORGET_KEYS: &str = concat!(
+    "WITH old AS MATERIALIZED (SELECT key FROM idempotency_keys WHERE expires_at <= ",
+    now!(),
+    " ORDER BY expires_at LIMIT $1::bigint FOR UPDATE SKIP LOCKED) \
+     DELETE FROM idempotency_keys k USING old WHERE k.key = old.key"
+);
+
+/// Parameter: ids.
+pub(super) const ENDED: &str = "SELECT id FROM messages WHERE id = ANY($1) AND state <> 0";
+
+/// Parameter: the most rows that are counted.
+pub(super) const DEPTH: &str = "\
+SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT $1::bigint) few), (SELECT id FROM outbox ORDER BY id LIMIT 1)";
+
+/// What `kept` reads, from `m` and `o`. A lease is no time at which anything is due.
+macro_rules! kept {
+    ($from:literal) => {
+        concat!(
+            "SELECT m.id, m.state, coalesce(o.attempts, m.attempts), m.created_at, m.delivered_at, \
+             CASE WHEN o.lease_owner IS NULL THEN o.available_at END, coalesce(o.last_error, m.last_error), m.body ",
+            $from
+        )
+    };
+}
+
+/// Parameter: id.
+pub(super) const GET: &str = kept!("FROM messages m LEFT JOIN outbox o ON o.id = m.id WHERE m.id = $1");
+
+/// Parameters of the lists: before, limit.
+pub(super) const LIST: &str =
+    kept!("FROM messages m LEFT JOIN outbox o ON o.id = m.id WHERE m.id < $1 ORDER BY m.id DESC LIMIT $2::bigint");
+
+/// By the outbox, which has those only.
+pub(super) const LIST_PENDING: &str = kept!(
+    "FROM outbox o JOIN messages m ON m.id = o.id WHERE o.id < $1 AND m.state = 0 ORDER BY o.id DESC LIMIT $2::bigint"
+);
+
+pub(super) const LIST_DELIVERED: &str = kept!(
+    "FROM messages m LEFT JOIN outbox o ON o.id = m.id WHERE m.id < $1 AND m.state = 1 \
+     ORDER BY m.id DESC LIMIT $2::bigint"
+);
+
+/// By the index of those.
+pub(super) const LIST_DEAD: &str = kept!(
+    "FROM messages m LEFT JOIN outbox o ON o.id = m.id WHERE m.id < $1 AND m.state = 2 \
+     ORDER BY m.id DESC LIMIT $2::bigint"
+);
