@@ -12,6 +12,11 @@
 {{- with .Values.telemetry.endpoint }}
 {{- $_ := set $data "OTEL_EXPORTER_OTLP_ENDPOINT" . }}
 {{- end }}
+{{- if .Values.database.kind }}
+{{- range $name, $value := include "microservice.databaseVariable" . | fromJson }}
+{{- $_ := set $data $name $value }}
+{{- end }}
+{{- end }}
 {{- range $name, $value := .Values.env }}
 {{- $_ := set $data $name $value }}
 {{- end }}

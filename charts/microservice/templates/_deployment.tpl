@@ -4,6 +4,10 @@ kind: Deployment
 metadata:
   {{- include "microservice.metadata" . | nindent 2 }}
     msctl.dev/track: stable
+  {{- if eq (.Values.database.kind | default "none") "sqlite" }}
+  annotations:
+    msctl.dev/database: sqlite
+  {{- end }}
 spec:
   {{- if and (not .Values.autoscaling.enabled) (not (kindIs "invalid" .Values.replicas)) }}
   replicas: {{ int .Values.replicas }}
@@ -14,10 +18,15 @@ spec:
     matchLabels:
       {{- include "microservice.trackLabels" . | nindent 6 }}
   strategy:
+    {{- if eq (.Values.database.kind | default "none") "sqlite" }}
+    {{- /* Two pods may never hold one SQLite file, so the old one goes before the new one comes. */}}
+    type: Recreate
+    {{- else }}
     type: RollingUpdate
     rollingUpdate:
       maxSurge: {{ include "microservice.intOrPercent" .Values.rollout.maxSurge }}
       maxUnavailable: {{ include "microservice.intOrPercent" .Values.rollout.maxUnavailable }}
+    {{- end }}
   template:
     metadata:
       labels:

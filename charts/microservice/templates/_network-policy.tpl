@@ -61,6 +61,12 @@ spec:
         - port: 4318
           protocol: TCP
     {{- end }}
+    {{- if eq (.Values.database.kind | default "none") "postgres" }}
+    {{- /* Its host is in a Secret, and may be outside the cluster. */}}
+    - ports:
+        - port: 5432
+          protocol: TCP
+    {{- end }}
     {{- with $policy.egress.to }}
     - to:
         {{- range . }}

@@ -13,6 +13,10 @@
 {{ include "microservice.headlessService" . }}
 ---
 {{ include "microservice.configMap" . }}
+{{- if eq (.Values.database.kind | default "none") "sqlite" }}
+---
+{{ include "microservice.databaseClaim" . }}
+{{- end }}
 ---
 {{ include "microservice.deployment" . }}
 {{- if .Values.podDisruptionBudget.enabled }}

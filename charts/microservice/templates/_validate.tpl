@@ -3,7 +3,7 @@ What the schema can't say: which values have to be there once a user's nulls hav
 The same rules, under the same paths, are in ctl/manifests/src/values/resolve.rs; tests hold the two together.
 */}}
 {{- define "microservice.required" -}}
-component image image.pullPolicy service service.port admin probes resources telemetry drain drain.by drain.delaySeconds
+component image image.pullPolicy service service.port admin probes resources database telemetry drain drain.by drain.delaySeconds
 drain.timeoutSeconds rollout rollout.maxSurge rollout.maxUnavailable rollout.progressDeadlineSeconds
 rollout.revisionHistoryLimit autoscaling autoscaling.enabled autoscaling.minReplicas autoscaling.maxReplicas
 podDisruptionBudget podDisruptionBudget.enabled podDisruptionBudget.maxUnavailable networkPolicy networkPolicy.enabled
@@ -53,6 +53,7 @@ image.tag: neither image.tag nor image.digest is set: set one, such as image.tag
 {{- include "microservice.portProblems" $values }}
 {{- include "microservice.numberProblems" $values }}
 {{- include "microservice.routeProblems" $values }}
+{{- include "microservice.databaseProblems" $values }}
 {{- include "microservice.volumeProblems" $values }}
 {{- range $name := list "NODE_NAME" "OTEL_RESOURCE_ATTRIBUTES" "POD_NAME" "POD_NAMESPACE" }}
 {{- if hasKey ($values.env | default dict) $name }}
@@ -119,10 +120,40 @@ httpRoute.paths: an HTTPRoute needs at least one path
 {{- end }}
 {{- end }}
 
+{{- define "microservice.databaseProblems" -}}
+{{- $kind := .database.kind | default "" }}
+{{- if eq $kind "sqlite" }}
+{{- if gt (int .replicas) 1 }}
+replicas: {{ int .replicas }} pods can't share an SQLite database: set database.kind=postgres, or replicas=1
+{{- end }}
+{{- if .autoscaling.enabled }}
+autoscaling.enabled: pods can't share an SQLite database: set database.kind=postgres, or autoscaling.enabled=false
+{{- end }}
+{{- end }}
+{{- if and (eq $kind "postgres") (not (.database.postgres | default dict).secret) }}
+database.postgres.secret: database.kind=postgres needs the Secret with the URL: set its name, such as database.postgres.secret=orders-database
+{{- end }}
+{{- range $section := list "sqlite" "postgres" }}
+{{- if and (has $kind (list "" "none")) (kindIs "map" (index $.database $section)) }}
+database.{{ $section }}: it would have no effect: set database.kind={{ $section }}, or database.{{ $section }}=null
+{{- end }}
+{{- end }}
+{{- range $name := list "DATABASE_URL" "DATABASE_URL_FILE" }}
+{{- if and $kind (hasKey ($.env | default dict) $name) }}
+env.{{ $name }}: database.kind says which database: set database.kind=postgres and a Secret, or database.kind=null to use env
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "microservice.volumeProblems" -}}
 {{- $mounted := dict }}
+{{- $own := list "tmp" }}
 {{- if .tmp.sizeLimit }}
 {{- $_ := set $mounted "/tmp" "tmp.sizeLimit" }}
+{{- end }}
+{{- with get (dict "sqlite" "/var/lib/database" "postgres" "/run/secrets/database") (.database.kind | default "none") }}
+{{- $_ := set $mounted . "database.kind" }}
+{{- $own = append $own "database" }}
 {{- end }}
 {{- $volumes := .volumes | default dict }}
 {{- range $kind := list "volumes" "secrets" }}
@@ -140,8 +171,8 @@ httpRoute.paths: an HTTPRoute needs at least one path
 {{- if and (eq $kind "secrets") (hasKey $volumes $name) }}
 {{ $path }}: volumes.{{ $name }} has the same name: choose another
 {{- end }}
-{{- if eq $name "tmp" }}
-{{ $path }}: the name `tmp` is taken by the chart: choose another
+{{- if has $name $own }}
+{{ $path }}: the name `{{ $name }}` is taken by the chart: choose another
 {{- end }}
 {{- if not (regexMatch "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$" $name) }}
 {{ $path }}: `{{ $name }}` is no name (RFC 1123 label): at most 63 of a-z 0-9 -, with a letter or digit at both ends

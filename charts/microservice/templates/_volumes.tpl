@@ -7,10 +7,18 @@ emptyDir: {}
 {{- end }}
 {{- end }}
 
+{{/* 0440 for the pod's group where it has one, else 0444 for the only user there is. */}}
+{{- define "microservice.secretMode" -}}
+{{ ternary 292 288 (empty .Values.securityContext.fsGroup) }}
+{{- end }}
+
 {{- define "microservice.volumes" -}}
 {{- if .Values.tmp.sizeLimit }}
 - name: tmp
   {{- include "microservice.emptyDir" .Values.tmp | trim | nindent 2 }}
+{{- end }}
+{{- with include "microservice.databaseVolume" . | trim }}
+{{ . }}
 {{- end }}
 {{- range $name, $volume := .Values.volumes }}
 - name: {{ $name }}
@@ -30,8 +38,7 @@ emptyDir: {}
 - name: {{ $name }}
   secret:
     secretName: {{ $secret.secretName }}
-    {{- /* 0440 for the pod's group where it has one, else 0444 for the only user there is. */}}
-    defaultMode: {{ ternary 292 288 (empty $.Values.securityContext.fsGroup) }}
+    defaultMode: {{ include "microservice.secretMode" $ }}
 {{- end }}
 {{- end }}
 
@@ -39,6 +46,9 @@ emptyDir: {}
 {{- if .Values.tmp.sizeLimit }}
 - name: tmp
   mountPath: /tmp
+{{- end }}
+{{- with include "microservice.databaseMount" . | trim }}
+{{ . }}
 {{- end }}
 {{- range $name, $volume := .Values.volumes }}
 - name: {{ $name }}

@@ -33,3 +33,24 @@ pub fn headless_name(service: &str) -> String {
 pub fn config_name(service: &str) -> String {
     service.to_owned()
 }
+
+/// Annotation of a Deployment that names its database where that limits what can be done with it: [`SQLITE`].
+pub const DATABASE_ANNOTATION: &str = "msctl.dev/database";
+/// The database is a file of one pod: more than one replica is refused.
+pub const SQLITE: &str = "sqlite";
+
+/// Annotation of an object that holds data, which Helm and msctl leave alone when all else of a service goes: [`KEEP`].
+pub const POLICY_ANNOTATION: &str = "helm.sh/resource-policy";
+/// The object stays until a person deletes it.
+pub const KEEP: &str = "keep";
+
+/// Name of the `PersistentVolumeClaim` that holds a service's `SQLite` database.
+#[must_use]
+pub fn database_claim_name(service: &str) -> String {
+    format!("{service}-database")
+}
+
+/// Where the volume of an `SQLite` database is mounted.
+pub(crate) const SQLITE_FOLDER: &str = "/var/lib/database";
+/// Where the Secret with the URL of a Postgres database is mounted.
+pub(crate) const POSTGRES_FOLDER: &str = "/run/secrets/database";

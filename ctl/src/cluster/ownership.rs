@@ -5,6 +5,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::DynamicObject;
+use manifests::SQLITE;
 use serde_json::Value;
 
 use super::FIELD_MANAGER;
@@ -27,6 +28,9 @@ const YIELDED: &[(&str, &str)] = &[
     ("HorizontalPodAutoscaler", "minReplicas"),
     ("HorizontalPodAutoscaler", "maxReplicas"),
 ];
+
+/// Where a Deployment says that its database is a file of one pod.
+const DATABASE_POINTER: &str = "/metadata/annotations/msctl.dev~1database";
 
 /// Which of those fields a person asked for in this very command.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -75,7 +79,10 @@ pub(crate) fn settle(
     }
     let current = integer(live.data.pointer("/spec/replicas"));
     let only_ours = owners(&live.metadata, "replicas").all(|manager| manager == FIELD_MANAGER);
+    let one_file = manifest.pointer(DATABASE_POINTER).is_some_and(|database| database == SQLITE);
     match (asked.replicas, wanted, current) {
+        // Whoever set more, set it for another database.
+        (_, _, Some(2..)) if one_file => Replicas::Before(wanted.unwrap_or(1)),
         (true, Some(wanted), current) if current != Some(wanted) || only_ours => Replicas::Before(wanted),
         (_, _, Some(current)) if only_ours => Replicas::Before(current),
         _ => Replicas::Keep,
@@ -160,6 +167,20 @@ mod tests {
             Asked { replicas: true, ..Asked::default() },
         );
         assert_eq!(moved, Replicas::Before(2));
+    }
+
+    #[test]
+    fn a_database_that_is_a_file_brings_many_replicas_down_to_one() {
+        let mut wanted = manifest();
+        wanted["metadata"] = json!({ "annotations": { manifests::DATABASE_ANNOTATION: SQLITE } });
+        for (said, then) in [(json!(1), 1), (json!(0), 0), (Value::Null, 1)] {
+            wanted["spec"]["replicas"] = said;
+            let moved = settle(&deployment(), &mut wanted.clone(), Some(&live(3, &["kubectl"])), Asked::default());
+            assert_eq!(moved, Replicas::Before(then));
+        }
+        // One that was stopped stays so.
+        let moved = settle(&deployment(), &mut wanted, Some(&live(0, &["kubectl"])), Asked::default());
+        assert_eq!(moved, Replicas::Keep);
     }
 
     #[test]

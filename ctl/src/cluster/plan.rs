@@ -18,6 +18,8 @@ pub(crate) enum Action {
     Configured,
     Unchanged,
     Deleted,
+    /// Nobody wants it any more, and it holds data.
+    Kept,
 }
 
 impl std::fmt::Display for Action {
@@ -27,6 +29,7 @@ impl std::fmt::Display for Action {
             Self::Configured => "configured",
             Self::Unchanged => "unchanged",
             Self::Deleted => "deleted",
+            Self::Kept => "kept",
         })
     }
 }

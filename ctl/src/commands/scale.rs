@@ -3,6 +3,7 @@
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
+use manifests::{DATABASE_ANNOTATION, SQLITE};
 use reach::Cluster;
 use serde::Serialize;
 use serde_json::json;
@@ -106,6 +107,17 @@ async fn set(cluster: &Cluster, service: &str, args: &ScaleArgs) -> Result<(Scal
             .why(format!("deployment.apps/{service} was made neither by msctl nor by its charts"))
             .place(session::place(cluster))
             .next(format!("kubectl scale deployment {service} -n {} --replicas N", cluster.namespace)));
+    }
+    let one_file = deployment.annotations().get(DATABASE_ANNOTATION).is_some_and(|database| database == SQLITE);
+    let most = args.replicas.max(args.min).max(args.max);
+    if one_file && let Some(most @ 2..) = most {
+        return Err(Error::new(ExitCode::Failed, format!("cannot {action} to {most}"))
+            .why("its pods can't share an SQLite database: it is a file on the volume of one pod")
+            .place(session::place(cluster))
+            .next("set database.kind=postgres and the Secret with its URL, then scale it")
+            .next(format!(
+                "msctl deploy {service} --set database.kind=postgres,database.postgres.secret=SECRET,replicas={most}"
+            )));
     }
     let before = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
     let (now, goal) = match (args.replicas, scaler?) {

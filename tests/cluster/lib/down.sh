@@ -22,5 +22,5 @@ state_remove() {
 	wait_until 20 "the nodes' processes to end" processes_gone
 	cgroups_remove "/$CGROUP"
 	# The machine's own empty NODE_FOLDERS stay: removing one detaches the mount that a node of another cluster has on it.
-	rm -rf "$RUN" "$CERTS" "$CONFIG" "$KUBECONFIG_FILE" "$STATE/etcd" "$STATE/nodes" "$STATE/made-by"
+	rm -rf "$RUN" "$CERTS" "$CONFIG" "$KUBECONFIG_FILE" "$STATE/etcd" "$STATE/nodes" "$VOLUMES" "$STATE/made-by"
 }

@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # The images that the cluster brings along, as archives in the cache.
 
-# Each line: the part whose folder the image is built from, and the image's name. Only Jaeger's is somebody else's name, so that
-# manifests written for that image find this one: module 1.76.0 is the release 2.13.0.
+# Each line: the part whose folder the image is built from, and the image's name. Jaeger's and Postgres' are somebody else's names, so
+# that manifests written for those images find these: Jaeger's module 1.76.0 is the release 2.13.0.
 own_images() {
 	cat <<-LIST
 		pause $PAUSE_IMAGE
 		coredns localhost/msctl/coredns:1
 		jaeger docker.io/jaegertracing/jaeger:2.13.0
+		postgres docker.io/library/postgres:15.18
 	LIST
 }
 
@@ -44,10 +45,11 @@ image_build_in() {
 		"${buildah[@]}" push --disable-compression "$3" "oci-archive:$4:$3"
 }
 
+# images_load_own PART...: those of the parts that are named.
 images_load_own() {
 	local part name archives=()
 	while read -r part name; do
-		archives+=("$(image_archive "$part" "$name")")
+		if [[ " $* " == *" $part "* ]]; then archives+=("$(image_archive "$part" "$name")"); fi
 	done < <(own_images)
 	images_load "${archives[@]}"
 }

@@ -9,6 +9,7 @@ required_programs() {
 		iptables iptables
 		conntrack conntrack
 		buildah buildah
+		debootstrap debootstrap
 		ip iproute2
 		nsenter util-linux
 		setpriv util-linux

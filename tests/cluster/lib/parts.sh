@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# The cluster's programs, built by Go from pinned modules and cached by the hash of what pins them.
+# The cluster's programs, cached by the hash of what their folder holds: built by Go from pinned modules, but for Debian's Postgres.
 
-PARTS=(pause etcd kubernetes coredns helm jaeger)
+PARTS=(pause etcd kubernetes coredns helm jaeger postgres)
 
 part_source() { echo "$HERE/parts/$1"; }
 
@@ -23,7 +23,7 @@ parts_ensure() {
 
 part_build() {
 	local part=$1 target
-	packages_need_go
+	[[ $part == postgres ]] || packages_need_go
 	target=$(part_dir "$part")
 	mkdir -p "$CACHE/bin" "$CACHE/logs"
 	rm -rf "$target.part"
@@ -61,3 +61,5 @@ build_helm() {
 }
 
 build_jaeger() { go_build jaeger -ldflags '-s -w' -o "$1/jaeger" github.com/jaegertracing/jaeger/cmd/jaeger; }
+
+build_postgres() { nice -n 5 bash "$(part_source postgres)/build.sh" "$1"; }

@@ -2,6 +2,7 @@
 # From whatever is there (nothing, a half-made cluster, the remains of a crash) to a cluster that works.
 
 cluster_up() {
+	local loading volumes
 	packages_require_root up
 	lock_take
 	packages_ensure
@@ -9,6 +10,7 @@ cluster_up() {
 	images_ensure
 	state_renew_if_stale
 	if [[ -f $RUN/up ]] && cluster_healthy; then
+		volumes_reclaim
 		say "the cluster is up already"
 		return
 	fi
@@ -18,8 +20,13 @@ cluster_up() {
 	nodes_up
 	control_plane_up
 	addons_apply
+	volumes_ensure &
+	volumes=$!
 	agents_up
 	addons_up
+	wait "$volumes" || fail "the volumes could not be made"
+	volumes_reclaim
+	wait "$loading" || fail "loading the cluster's images failed"
 	touch "$RUN/up"
 	say "the cluster is up: kubeconfig $KUBECONFIG_FILE, context $CONTEXT"
 	say "run commands in its network with: $0 exec -- kubectl get nodes"
@@ -34,18 +41,21 @@ nodes_up() {
 
 # The images are brought in while the API server is busy starting.
 control_plane_up() {
-	local node loading
+	local node
 	etcd_start
 	api_server_start
 	kubeconfig_write admin "$KUBECONFIG_FILE"
 	for node in "${NODES[@]}"; do wait_until 60 "containerd of $node" containerd_ready "$node"; done
-	images_load_own &
+	images_load_own pause coredns &
 	loading=$!
 	wait_until 120 "the API server" api_server_ready
 	say "the API server is ready"
 	controller_manager_start
 	scheduler_start
 	wait "$loading" || fail "loading the cluster's images failed"
+	# Nothing of the cluster's own needs these; its pods come up meanwhile.
+	images_load_own jaeger postgres &
+	loading=$!
 }
 
 agents_up() {

@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stderr, reason = "a failed scenario tells what was going on")]
 
+pub mod http;
 pub mod jaeger;
 pub mod load;
 pub mod run;

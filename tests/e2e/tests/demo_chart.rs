@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use e2e::scenario::project;
-use e2e::{Scenario, eventually};
+use e2e::{Run, Scenario, eventually};
+use serde_json::Value;
 
 const SERVICES: [(&str, u16); 2] = [("service-a", 9000), ("service-b", 9001)];
 
@@ -20,7 +21,9 @@ fn helm_installs_tests_upgrades_and_uninstalls_the_demo() {
         nodes.extend(pods.into_iter().map(|(_, node)| node));
     }
     assert!(nodes.len() >= 2, "all pods run on {nodes:?}");
-    assert_eq!(scenario.ready_pods("jaeger").len(), 1);
+    for one in ["jaeger", "service-a-postgres", "service-b-postgres"] {
+        assert_eq!(scenario.ready_pods(one).len(), 1, "{one}");
+    }
 
     scenario.helm(&["test", "demo", "--timeout", "2m"]).ok();
 
@@ -31,6 +34,12 @@ fn helm_installs_tests_upgrades_and_uninstalls_the_demo() {
         }
     }
 
+    let databases = ["service-a", "service-b"].map(|service| Database { scenario: &scenario, service });
+    let passwords = databases.each_ref().map(Database::url);
+    for database in &databases {
+        database.sql("CREATE TABLE kept (value text); INSERT INTO kept VALUES ('before')");
+    }
+
     let upgrade = ["upgrade", "demo", &chart, "--wait", "--timeout", "3m", "--set", "service-a.replicas=3"];
     scenario.helm(&upgrade).ok();
     eventually("three ready pods of service-a", || match scenario.ready_pods("service-a").len() {
@@ -38,14 +47,58 @@ fn helm_installs_tests_upgrades_and_uninstalls_the_demo() {
         count => Err(format!("{count} are ready")),
     });
 
+    assert_eq!(databases.each_ref().map(Database::url), passwords, "an upgrade keeps the passwords");
+
+    for database in &databases {
+        let pod = format!("pod/{}-postgres-0", database.service);
+        scenario.kubectl(&["delete", &pod, "--timeout=60s"]).ok();
+        let set = format!("statefulset/{}-postgres", database.service);
+        scenario.kubectl(&["rollout", "status", &set, "--timeout=120s"]).ok();
+        assert_eq!(database.sql("SELECT value FROM kept"), "before\n");
+    }
+
     scenario.helm(&["uninstall", "demo", "--wait", "--timeout", "2m"]).ok();
-    eventually("nothing left behind", || {
+    // A volume and the password that opens it: what can't be had back.
+    let kept = [
+        "PersistentVolumeClaim/data-service-a-postgres-0",
+        "PersistentVolumeClaim/data-service-b-postgres-0",
+        "Secret/service-a-postgres",
+        "Secret/service-b-postgres",
+    ];
+    eventually("only the databases' volumes and passwords left behind", || {
         let left = scenario.get(&["all,networkpolicies,poddisruptionbudgets,secrets,persistentvolumeclaims"]);
-        match left["items"].as_array().map(Vec::len) {
-            Some(0) => Ok(()),
-            _ => Err(left.to_string()),
-        }
+        let name = |object: &Value| format!("{}/{}", text(&object["kind"]), text(&object["metadata"]["name"]));
+        let mut names: Vec<String> = left["items"].as_array().into_iter().flatten().map(name).collect();
+        names.sort();
+        if names == kept { Ok(()) } else { Err(names.join(", ")) }
     });
+}
+
+/// The Postgres of a service.
+struct Database<'a> {
+    scenario: &'a Scenario,
+    service: &'static str,
+}
+
+impl Database<'_> {
+    /// As its service is told: the password is in it.
+    fn url(&self) -> String {
+        text(&self.scenario.get(&["secret", &format!("{}-postgres", self.service)])["data"]["url"]).to_owned()
+    }
+
+    /// What a statement prints.
+    fn sql(&self, statement: &str) -> String {
+        let pod = format!("{}-postgres-0", self.service);
+        let user = self.service.replace('-', "_");
+        let mut command = self.scenario.kubectl_command(&["exec"]);
+        command.args([&pod, "--", "psql", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]);
+        command.args(["--username", &user, "--command", statement, &user]);
+        Run::of(&mut command, b"").ok().stdout
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 fn resident_megabytes(scenario: &Scenario, pod: &str, admin_port: u16) -> f64 {

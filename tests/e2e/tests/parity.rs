@@ -6,7 +6,7 @@ use e2e::Scenario;
 use e2e::scenario::project;
 use serde_json::Value;
 
-const KINDS: &str = "serviceaccounts,services,deployments,poddisruptionbudgets,networkpolicies,configmaps,secrets,ingresses,horizontalpodautoscalers";
+const KINDS: &str = "persistentvolumeclaims,serviceaccounts,services,deployments,poddisruptionbudgets,networkpolicies,configmaps,secrets,ingresses,horizontalpodautoscalers";
 
 #[test]
 fn helm_and_msctl_leave_the_same_objects_in_the_api_server() {
@@ -16,9 +16,39 @@ fn helm_and_msctl_leave_the_same_objects_in_the_api_server() {
         by_helm.helm(&["install", service, &project(&format!("charts/{service}")), "--wait"]).ok();
     }
     by_msctl.msctl(&["deploy", "service-a", "service-b"]).ok();
+    assert!(held(&by_helm).len() >= 10, "only {:?}", held(&by_helm).keys());
+    same(&by_helm, &by_msctl);
+}
 
-    let (helm, msctl) = (held(&by_helm), held(&by_msctl));
-    assert!(helm.len() >= 10, "only {:?}", helm.keys());
+#[test]
+fn on_sqlite_both_make_a_volume_refuse_a_second_replica_and_leave_the_volume() {
+    let by_helm = Scenario::new("sqlite-helm");
+    let by_msctl = Scenario::new("sqlite-msctl");
+    let chart = project("charts/service-b");
+    let one = "database.kind=sqlite,replicas=1";
+    let two = "database.kind=sqlite,replicas=2";
+    by_helm.helm(&["install", "service-b", &chart, "--wait", "--set", one]).ok();
+    by_msctl.msctl(&["deploy", "service-b", "--set", one]).ok();
+    same(&by_helm, &by_msctl);
+
+    let said = "replicas: 2 pods can't share an SQLite database: set database.kind=postgres, or replicas=1";
+    by_helm.helm(&["upgrade", "service-b", &chart, "--set", two]).code_is(1).says(&[said]);
+    by_msctl.msctl(&["deploy", "service-b", "--set", two]).code_is(2).says(&[said]);
+    by_msctl.msctl(&["scale", "service-b", "--replicas", "2"]).code_is(1).says(&["database.kind=postgres"]);
+    assert_eq!(by_msctl.ready_pods("service-b").len(), 1);
+
+    by_helm.helm(&["uninstall", "service-b", "--wait"]).ok();
+    let command = "kubectl delete persistentvolumeclaim/service-b-database";
+    by_msctl.msctl(&["delete", "service-b"]).ok().says(&[command]);
+    for scenario in [&by_helm, &by_msctl] {
+        let left: Vec<String> = held(scenario).into_keys().collect();
+        assert_eq!(left, [r#""PersistentVolumeClaim" "service-b-database""#]);
+    }
+}
+
+#[track_caller]
+fn same(by_helm: &Scenario, by_msctl: &Scenario) {
+    let (helm, msctl) = (held(by_helm), held(by_msctl));
     assert_eq!(helm.keys().collect::<Vec<_>>(), msctl.keys().collect::<Vec<_>>());
     for (name, object) in &helm {
         assert!(object == &msctl[name], "{name} differs\nhelm: {object:#}\nmsctl: {:#}", msctl[name]);
@@ -51,14 +81,21 @@ fn comparable(object: &mut Value) {
         remove(object, &["metadata", "labels", label]);
         remove(object, &["spec", "template", "metadata", "labels", label]);
     }
-    for annotation in
-        ["meta.helm.sh/release-name", "meta.helm.sh/release-namespace", "deployment.kubernetes.io/revision"]
-    {
+    for annotation in [
+        "meta.helm.sh/release-name",
+        "meta.helm.sh/release-namespace",
+        "deployment.kubernetes.io/revision",
+        "pv.kubernetes.io/bind-completed",
+        "pv.kubernetes.io/bound-by-controller",
+        "volume.kubernetes.io/selected-node",
+    ] {
         remove(object, &["metadata", "annotations", annotation]);
     }
     if object["metadata"]["annotations"].as_object().is_some_and(serde_json::Map::is_empty) {
         remove(object, &["metadata", "annotations"]);
     }
+    // The volume that a claim was given.
+    remove(object, &["spec", "volumeName"]);
     for assigned in ["clusterIP", "clusterIPs"] {
         // A headless Service says None itself: that one counts.
         if object["spec"][assigned] != "None" && object["spec"][assigned][0] != "None" {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use k8s_openapi::api::core::v1::ConfigMap;
 use sha2::{Digest, Sha256};
 
-use super::labels;
+use super::{database, labels};
 use crate::values::Values;
 use crate::values::types::DrainBy;
 use crate::{Release, config_name};
@@ -35,6 +35,7 @@ pub(super) fn data(release: &Release<'_>, values: &Values) -> Data {
     if let Some(endpoint) = values.telemetry.endpoint.as_deref().filter(|endpoint| !endpoint.is_empty()) {
         set("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.to_owned());
     }
+    data.extend(database::variable(release, values));
     data.extend(values.env.iter().map(|(name, value)| (name.clone(), value.0.clone())));
     data
 }

@@ -3,6 +3,7 @@
 mod autoscaler;
 mod config_map;
 mod container;
+mod database;
 mod deployment;
 mod disruptions;
 mod http_route;
@@ -38,6 +39,7 @@ pub fn objects(release: &Release<'_>, values: &Values) -> Result<Vec<Object>, Na
     objects.push(service::headless(release, values).into());
     let checksum = config_map::checksum(&config);
     objects.push(config_map::build(release, values, config).into());
+    objects.extend(database::claim(release, values).map(Object::from));
     objects.push(deployment::build(release, values, &checksum).into());
     if values.pod_disruption_budget.enabled {
         objects.push(disruptions::build(release, values).into());

@@ -15,6 +15,7 @@ use crate::values::types::{self, Peer, SelectorOperator};
 /// OTLP over gRPC and HTTP.
 const OTLP_PORTS: [u16; 2] = [4317, 4318];
 const DNS_PORT: u16 = 53;
+const POSTGRES_PORT: u16 = 5432;
 
 pub(super) fn build(release: &Release<'_>, values: &Values) -> NetworkPolicy {
     let restricts_egress = values.network_policy.egress.enabled;
@@ -75,7 +76,12 @@ fn egress(values: &Values) -> Vec<NetworkPolicyEgressRule> {
         to: Some(vec![anywhere]),
         ports: Some(OTLP_PORTS.iter().map(|number| port(*number, "TCP")).collect()),
     });
-    std::iter::once(dns).chain(traces).chain(peers).collect()
+    // Its host is in a Secret, and may be outside the cluster.
+    let database = values
+        .database
+        .as_postgres()
+        .map(|_| NetworkPolicyEgressRule { to: None, ports: Some(vec![port(POSTGRES_PORT, "TCP")]) });
+    std::iter::once(dns).chain(traces).chain(database).chain(peers).collect()
 }
 
 fn port(number: u16, protocol: &str) -> NetworkPolicyPort {

@@ -47,7 +47,7 @@ fn spec(release: &Release<'_>, values: &Values) -> PodSpec {
             spread(release, "topology.kubernetes.io/zone"),
         ]),
         containers: vec![container::build(release, values)],
-        volumes: list(volumes::volumes(values)),
+        volumes: list(volumes::volumes(release, values)),
         ..PodSpec::default()
     }
 }

@@ -6,6 +6,8 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
+use super::database;
+use crate::Release;
 use crate::values::Values;
 use crate::values::types;
 
@@ -14,13 +16,13 @@ const TMP: &str = "tmp";
 const GROUP_READ: i32 = 0o440;
 const ALL_READ: i32 = 0o444;
 
-pub(super) fn volumes(values: &Values) -> Vec<Volume> {
+pub(super) fn volumes(release: &Release<'_>, values: &Values) -> Vec<Volume> {
     let tmp = values.tmp.size_limit.as_ref().map(|size| Volume {
         name: TMP.to_owned(),
         empty_dir: Some(empty_dir(Some(size))),
         ..Volume::default()
     });
-    let mode = if values.security_context.fs_group.is_some() { GROUP_READ } else { ALL_READ };
+    let mode = secret_mode(values);
     let secrets = values.secrets.iter().map(|(name, secret)| Volume {
         name: name.clone(),
         secret: Some(SecretVolumeSource {
@@ -31,7 +33,12 @@ pub(super) fn volumes(values: &Values) -> Vec<Volume> {
         ..Volume::default()
     });
     let others = values.volumes.iter().map(|(name, volume)| self::volume(name, volume));
-    tmp.into_iter().chain(others).chain(secrets).collect()
+    tmp.into_iter().chain(database::volume(release, values)).chain(others).chain(secrets).collect()
+}
+
+/// The mode of a Secret's files.
+pub(super) fn secret_mode(values: &Values) -> i32 {
+    if values.security_context.fs_group.is_some() { GROUP_READ } else { ALL_READ }
 }
 
 pub(super) fn mounts(values: &Values) -> Vec<VolumeMount> {
@@ -41,10 +48,10 @@ pub(super) fn mounts(values: &Values) -> Vec<VolumeMount> {
         ..mount(name, &volume.mount_path.0, volume.read_only)
     });
     let secrets = values.secrets.iter().map(|(name, secret)| mount(name, &secret.mount_path.0, Some(true)));
-    tmp.into_iter().chain(volumes).chain(secrets).collect()
+    tmp.into_iter().chain(database::mount(values)).chain(volumes).chain(secrets).collect()
 }
 
-fn mount(name: &str, path: &str, read_only: Option<bool>) -> VolumeMount {
+pub(super) fn mount(name: &str, path: &str, read_only: Option<bool>) -> VolumeMount {
     VolumeMount { name: name.to_owned(), mount_path: path.to_owned(), read_only, ..VolumeMount::default() }
 }
 

@@ -11,6 +11,8 @@ const PERCENT: &str = r"^[0-9]{1,4}%$";
 const LABEL_VALUE: &str = r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$";
 /// A DNS subdomain (RFC 1123).
 const SUBDOMAIN: &str = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$";
+/// A key of a Secret.
+const SECRET_KEY: &str = r"^[A-Za-z0-9._-]{1,253}$";
 /// A path that starts with a slash.
 const ABSOLUTE_PATH: &str = r"^/[^\s]*$";
 /// The name of an environment variable.
@@ -74,6 +76,12 @@ static FORMATS: &[Format] = &[
         pattern: SUBDOMAIN,
         allowed: "the name of an object: at most 253 of a-z 0-9 . -, with a letter or digit at both ends",
         check: subdomain,
+    },
+    Format {
+        name: "secret-key",
+        pattern: SECRET_KEY,
+        allowed: "a key of a Secret: at most 253 of A-Z a-z 0-9 . _ -",
+        check: secret_key,
     },
     Format {
         name: "absolute-path",
@@ -165,6 +173,10 @@ fn subdomain(text: &str) -> bool {
     text.len() <= 253
         && ends_alphanumeric(text)
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-')
+}
+
+fn secret_key(text: &str) -> bool {
+    (1..=253).contains(&text.len()) && all_of(text, "._-")
 }
 
 fn absolute_path(text: &str) -> bool {

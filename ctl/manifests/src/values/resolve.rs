@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::check::{self, Problem};
 use super::image;
-use super::types::{Percent, Values};
+use super::types::{DatabaseKind, Percent, Values};
+use crate::{POSTGRES_FOLDER, SQLITE_FOLDER};
 
 /// What is wrong with values; every problem is named by its path.
 #[derive(Debug, thiserror::Error)]
@@ -28,8 +29,13 @@ static SCHEMA: LazyLock<Value> = LazyLock::new(super::schema);
 const OWN_PORTS: [&str; 2] = ["http", "admin"];
 /// Variables that can't be overridden, because others refer to them.
 const OWN_VARIABLES: [&str; 4] = ["NODE_NAME", "OTEL_RESOURCE_ATTRIBUTES", "POD_NAME", "POD_NAMESPACE"];
-/// Volume names that the charts give themselves.
-const OWN_VOLUMES: [&str; 1] = ["tmp"];
+/// Volume names that the charts give themselves; the second one with a database.
+const OWN_VOLUMES: [&str; 2] = ["tmp", "database"];
+/// What makes sharing possible, or needless.
+const SHARED: &str = "set database.kind=postgres, or ";
+
+/// What a `database.kind` sets, so that the user's own would say something else.
+const DATABASE_VARIABLES: [&str; 2] = ["DATABASE_URL", "DATABASE_URL_FILE"];
 
 /// Turns merged values into typed ones.
 ///
@@ -53,6 +59,7 @@ pub fn resolve(mut values: Value) -> Result<Values, ValuesError> {
     rules.ports(&values);
     rules.numbers(&values);
     rules.routes(&values);
+    rules.database(&values);
     rules.volumes(&values);
     rules.reserved(&values);
     if rules.0.is_empty() { Ok(values) } else { Err(ValuesError { problems: rules.0 }) }
@@ -142,9 +149,53 @@ impl Rules {
         }
     }
 
+    fn database(&mut self, values: &Values) {
+        let database = &values.database;
+        if database.is_sqlite() {
+            if let Some(replicas @ 2..) = values.replicas {
+                self.refuse("replicas", format!("{replicas} pods can't share an SQLite database: {SHARED}replicas=1"));
+            }
+            if values.autoscaling.enabled {
+                let message = format!("pods can't share an SQLite database: {SHARED}autoscaling.enabled=false");
+                self.refuse("autoscaling.enabled", message);
+            }
+        }
+        let postgres = database.kind == Some(DatabaseKind::Postgres);
+        if postgres && database.postgres.as_ref().is_none_or(|postgres| postgres.secret.is_none()) {
+            self.refuse(
+                "database.postgres.secret",
+                "database.kind=postgres needs the Secret with the URL: set its name, such as database.postgres.secret=orders-database",
+            );
+        }
+        if !matches!(database.kind, Some(DatabaseKind::Sqlite | DatabaseKind::Postgres)) {
+            for (section, set) in [("sqlite", database.sqlite.is_some()), ("postgres", database.postgres.is_some())] {
+                if set {
+                    self.refuse(
+                        format!("database.{section}"),
+                        format!("it would have no effect: set database.kind={section}, or database.{section}=null"),
+                    );
+                }
+            }
+        }
+        for name in DATABASE_VARIABLES.iter().filter(|name| database.kind.is_some() && values.env.contains_key(**name))
+        {
+            self.refuse(
+                format!("env.{name}"),
+                "database.kind says which database: set database.kind=postgres and a Secret, or database.kind=null to use env",
+            );
+        }
+    }
+
     fn volumes(&mut self, values: &Values) {
         let tmp = values.tmp.size_limit.as_ref().map(|_| ("tmp.sizeLimit".to_owned(), "/tmp".to_owned()));
-        let mut mounted: Vec<(String, String)> = tmp.into_iter().collect();
+        let database = match values.database.kind {
+            Some(DatabaseKind::Sqlite) => Some(SQLITE_FOLDER),
+            Some(DatabaseKind::Postgres) => Some(POSTGRES_FOLDER),
+            Some(DatabaseKind::None) | None => None,
+        };
+        let database = database.map(|folder| ("database.kind".to_owned(), folder.to_owned()));
+        let own = if database.is_some() { &OWN_VOLUMES[..] } else { &OWN_VOLUMES[..1] };
+        let mut mounted: Vec<(String, String)> = tmp.into_iter().chain(database).collect();
         for (name, volume) in &values.volumes {
             let path = format!("volumes.{name}");
             let sources =
@@ -152,7 +203,7 @@ impl Rules {
             if sources.iter().filter(|source| **source).count() != 1 {
                 self.refuse(&path, "exactly one source is needed: emptyDir, configMap or persistentVolumeClaim");
             }
-            self.volume_name(name, &path);
+            self.volume_name(name, &path, own);
             mounted.push((path, volume.mount_path.0.clone()));
         }
         for (name, secret) in &values.secrets {
@@ -160,7 +211,7 @@ impl Rules {
             if values.volumes.contains_key(name) {
                 self.refuse(&path, format!("volumes.{name} has the same name: choose another"));
             }
-            self.volume_name(name, &path);
+            self.volume_name(name, &path, own);
             mounted.push((path, secret.mount_path.0.clone()));
         }
         for (at, (path, place)) in mounted.iter().enumerate() {
@@ -170,8 +221,8 @@ impl Rules {
         }
     }
 
-    fn volume_name(&mut self, name: &str, path: &str) {
-        if OWN_VOLUMES.contains(&name) {
+    fn volume_name(&mut self, name: &str, path: &str, own: &[&str]) {
+        if own.contains(&name) {
             self.refuse(path, format!("the name `{name}` is taken by the chart: choose another"));
         }
         if let Err(error) = crate::names::label(name) {

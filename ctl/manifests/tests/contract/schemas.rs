@@ -5,6 +5,9 @@ use serde_json::Value;
 
 use crate::support::{charts, read, updates};
 
+/// What the umbrella calls the charts that msctl has no types for.
+const DATABASES: [&str; 2] = ["service-a-postgres", "service-b-postgres"];
+
 fn check(chart: &str, schema: &Value) {
     let path = charts().join(chart).join("values.schema.json");
     let generated = format!("{}\n", serde_json::to_string_pretty(schema).unwrap());
@@ -24,7 +27,7 @@ fn the_charts_schemas_are_those_of_the_types() {
     for chart in bundled() {
         check(chart, &chart_schema(chart));
     }
-    let dependencies: Vec<&str> = bundled().collect();
+    let dependencies: Vec<&str> = bundled().chain(DATABASES).collect();
     check("demo", &umbrella_schema("demo", &dependencies));
 }
 
@@ -35,7 +38,7 @@ fn chart(name: &str) -> Value {
 #[test]
 fn the_charts_and_their_images_have_the_workspaces_version() {
     let version = env!("CARGO_PKG_VERSION");
-    for name in ["microservice", "service-a", "service-b", "jaeger", "demo"] {
+    for name in ["microservice", "service-a", "service-b", "jaeger", "postgres", "demo"] {
         let chart = chart(name);
         assert_eq!(chart["version"], version, "{name}");
         for dependency in chart["dependencies"].as_array().into_iter().flatten() {
@@ -50,6 +53,8 @@ fn the_charts_and_their_images_have_the_workspaces_version() {
         assert_eq!(values["image"]["tag"], chart(name)["appVersion"], "{name}");
         assert_eq!(values["test"]["image"], format!("ghcr.io/msctl/msctl:{version}"), "{name}");
     }
+    let postgres = parse_yaml(&read(&charts().join("postgres/values.yaml")), "postgres").unwrap();
+    assert_eq!(postgres["image"]["tag"], chart("postgres")["appVersion"]);
     assert_eq!(umbrella_values()["test"]["image"], format!("ghcr.io/msctl/msctl:{version}"));
 }
 

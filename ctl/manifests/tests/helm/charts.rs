@@ -43,14 +43,15 @@ fn notes(helm: &Helm, chart: &str) -> Outcome {
 }
 
 fn conditions(helm: &Helm) -> Outcome {
-    for (without, name) in [("jaeger", "jaeger"), ("service-a", "service-a"), ("service-b", "service-b")] {
-        let set = format!("{without}.enabled=false");
+    for name in ["jaeger", "service-a", "service-b", "service-a-postgres", "service-b-postgres"] {
+        let set = format!("{name}.enabled=false");
         let text = helm.run(&["template", "demo", &path("demo"), "--set", &set])?;
         if text.contains(&format!("# Source: demo/charts/{name}/")) {
             return Err(format!("{name} is rendered with {set}").into());
         }
     }
-    let all = ["service-a.enabled=false", "service-b.enabled=false", "jaeger.enabled=false"].join(",");
+    let all = ["service-a", "service-b", "service-a-postgres", "service-b-postgres", "jaeger"];
+    let all = all.map(|name| format!("{name}.enabled=false")).join(",");
     let nothing = helm.run(&["template", "demo", &path("demo"), "--set", &all])?;
     if nothing.contains("kind:") { Err(format!("something is rendered:\n{nothing}").into()) } else { Ok(()) }
 }

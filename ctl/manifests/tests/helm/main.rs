@@ -10,6 +10,7 @@ mod support;
 
 mod binary;
 mod charts;
+mod postgres;
 mod rendered;
 mod values;
 
@@ -24,6 +25,7 @@ fn main() -> std::process::ExitCode {
     let helm = Helm::find();
     let mut trials = rendered::trials(helm.as_ref());
     trials.extend(charts::trials(helm.as_ref()));
+    trials.extend(postgres::trials(helm.as_ref()));
     trials.extend(values::trials(helm.as_ref()));
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -4,6 +4,7 @@
 //! defaults live in the charts alone. A field that has no default in the charts is an `Option`; lists and maps that were deleted
 //! (`null`) are empty.
 
+mod database;
 mod delivery;
 mod network;
 mod pod;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use database::{Database, DatabaseKind, PostgresDatabase, SqliteDatabase};
 pub use delivery::{Autoscaling, Disruptions, Drain, DrainBy, Rollout};
 pub use network::{
     HttpPath, HttpPathType, HttpRoute, Ingress, IngressHost, IngressPath, IngressTls, IpBlock, LabelSelector,
@@ -61,6 +63,8 @@ pub struct Values {
     #[serde(default)]
     #[schemars(schema_with = "scalars::env_schema")]
     pub env: BTreeMap<String, EnvValue>,
+    /// The service's own database.
+    pub database: Database,
     /// Where traces go.
     pub telemetry: Telemetry,
     /// How a pod is taken out of service.

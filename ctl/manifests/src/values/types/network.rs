@@ -28,7 +28,8 @@ pub struct NetworkPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct NetworkPolicyEgress {
-    /// Whether it is restricted at all. DNS and, with `telemetry.endpoint`, OTLP within the cluster stay possible.
+    /// Whether it is restricted at all. DNS stays possible, with `telemetry.endpoint` OTLP within the cluster, and with `database.kind:
+    /// postgres` its usual port, 5432, anywhere.
     pub enabled: bool,
     /// Peers, on every port.
     #[serde(default)]
