@@ -1,6 +1,7 @@
 //! Traces: asking Jaeger for one, putting its spans into a tree, seeing what is missing, drawing
 //! it. Everything but `query` is pure.
 
+mod branches;
 mod id;
 mod jaeger;
 mod layout;
@@ -17,9 +18,9 @@ pub(crate) use layout::{Letters, Screen};
 pub(crate) use query::{QueryApi, QueryError};
 pub(crate) use render::render;
 pub(crate) use report::Report;
-pub(crate) use span::{Kind, Span, Trace};
+pub(crate) use span::{Kind, Link, Span, Trace};
 pub(crate) use tree::Tree;
-pub(crate) use whole::{Gap, gaps};
+pub(crate) use whole::{Delivery, Gap, Known, gaps};
 
 #[cfg(test)]
 mod samples;

@@ -2,6 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
 
+#[path = "process/follow.rs"]
+mod follow;
+#[path = "process/service.rs"]
+mod service;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;

@@ -9,6 +9,7 @@ use super::duration;
 
 /// Send one request to a service through cluster DNS; its body goes to stdout
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 #[command(after_help = "Examples:
   msctl call service-a
   msctl call service-a/service-b --trace
@@ -16,7 +17,12 @@ use super::duration;
   msctl call orders/notes -d @notes.txt -H 'content-type: text/plain'
   msctl call -X DELETE orders.shop:8080/orders/7 -i
   msctl call service-a -d @body.json --output-file answer.txt
+  msctl call service-a/messages -d '{\"key\":\"value\"}' --async --follow
+  msctl call service-a/messages -d @order.json -H 'Idempotency-Key: order-7' --follow --trace
 
+With --follow stdout gets one result: the message as it was when the wait ended, however it ended.
+Exit code 5 when the message is dead, 70 when it is still pending after --timeout; both errors
+name the command to run next.
 Exit code 5 when the answer's status is 400 or above; the body is printed all the same.
 Exit code 1 when --trace was asked for and the trace cannot be shown, though the call itself was answered.")]
 pub(crate) struct CallArgs {
@@ -35,6 +41,13 @@ pub(crate) struct CallArgs {
     /// Print the status line and headers before the body
     #[arg(short = 'i', long)]
     pub(crate) include: bool,
+    /// Ask for an answer before the work is done (Prefer: respond-async)
+    #[arg(long = "async")]
+    pub(crate) asynchronous: bool,
+    /// Wait until what was accepted is delivered or dead: the resource that Location names in a 201 or 202, or the one that GET
+    /// answered, is asked for its `state`
+    #[arg(long)]
+    pub(crate) follow: bool,
     /// Write the body to a file
     #[arg(long, value_name = "FILE")]
     pub(crate) output_file: Option<PathBuf>,
@@ -44,7 +57,7 @@ pub(crate) struct CallArgs {
     /// How long --trace waits for spans to arrive: 500ms, 5s; what has arrived by then is shown
     #[arg(long, default_value = "5s", value_name = "DURATION", value_parser = duration::parse_positive)]
     pub(crate) trace_timeout: Duration,
-    /// How long the call may take, to the end of its body: 500ms, 30s, 1m; exit code 70 when it passes
+    /// How long the call may take, to the end of its body, or of --follow: 500ms, 30s, 1m; exit code 70 when it passes
     #[arg(long, default_value = "30s", value_name = "DURATION", value_parser = duration::parse_positive)]
     pub(crate) timeout: Duration,
     #[command(flatten)]

@@ -2,7 +2,9 @@
 
 mod dialer;
 mod exchange;
+mod follow;
 pub(super) mod hops;
+mod prefer;
 mod request;
 mod root;
 mod route;
@@ -19,7 +21,10 @@ use crate::error::{Error, ExitCode};
 use crate::interrupt::Interrupt;
 use crate::output::Printer;
 use crate::telemetry::{self, Sampling};
+use crate::trace::Delivery;
 use crate::way::{self, Patience};
+use exchange::Exchanged;
+use follow::{Ending, Follow, Kept};
 use hops::Bound;
 use request::Outgoing;
 use root::Root;
@@ -34,19 +39,15 @@ pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) ->
     let asked = telemetry::start(if args.trace { Sampling::Always } else { Sampling::Environment })?;
     let root = Root::start(&outgoing);
 
-    let patience = Patience::new(format!("calling {}", args.target), args.timeout);
-    // Large, and once a process.
-    let call = Box::pin(async {
-        let route = Route { args: &args, globals, printer, asked_jaeger, asked, sampled: root.is_sampled() };
-        answer(&route, outgoing, &patience, &mut sink).await
-    });
-    let outcome = way::bounded(&patience, &mut interrupt, root.run(call)).await;
+    let route = Route { args: &args, globals, printer, asked_jaeger, asked, sampled: root.is_sampled() };
+    let outcome = result(&route, outgoing, &root, &mut interrupt, &mut sink).await;
     let expected = root.end(outcome.as_ref().err());
     let answered = outcome?;
 
-    let failed = answered.status.as_u16() >= 400;
+    let failed = answered.failure.is_some() || answered.status.as_u16() >= 400;
     if args.trace {
         printer.text(sink.gap_below())?;
+        let expected = expected.map(|expected| expected.with(answered.delivery));
         let shown = show_trace(expected, &args, answered.jaeger, answered.connector, printer);
         match interrupt.or("waiting for the trace", shown).await {
             // What the service answered matters more to a script than that nobody can show the way there.
@@ -54,45 +55,88 @@ pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) ->
             shown => shown?,
         }
     }
-    Ok(if failed { ExitCode::CalleeFailed } else { ExitCode::Done })
+    match answered.failure {
+        Some(failure) => Err(failure),
+        None => Ok(if failed { ExitCode::CalleeFailed } else { ExitCode::Done }),
+    }
 }
 
-/// A call whose answer has been printed.
+/// A call whose result has been printed.
 struct Answered {
     status: StatusCode,
+    /// What became of a message that was followed, when that is an error.
+    failure: Option<Error>,
+    delivery: Delivery,
     jaeger: AbortOnDropHandle<Jaeger>,
     connector: Connector,
 }
 
-/// Opens the way, sends the request, prints the answer as it comes.
+/// Makes the call within its time, and prints what it led to.
+async fn result(
+    route: &Route<'_>,
+    outgoing: Outgoing,
+    root: &Root,
+    interrupt: &mut Interrupt,
+    sink: &mut Sink<'_>,
+) -> Result<Answered, Error> {
+    let patience = Patience::new(format!("calling {}", route.args.target), route.args.timeout);
+    let mut kept = Kept::default();
+    // Large, and once a process.
+    let call = Box::pin(answer(route, outgoing, &patience, sink, &mut kept));
+    let outcome = way::bounded(&patience, interrupt, root.run(call)).await;
+    let printed = kept.print(sink, route.args.include);
+    let answered = outcome.map_err(|error| kept.explain(error))?;
+    printed?;
+    let failure = (answered.delivery == Delivery::GivenUp).then(|| kept.dead());
+    Ok(Answered { failure, ..answered })
+}
+
+/// Opens the way, sends the request, prints the answer as it comes; what is followed is held back until its end.
 async fn answer(
     route: &Route<'_>,
     outgoing: Outgoing,
     patience: &Patience,
     sink: &mut Sink<'_>,
+    kept: &mut Kept,
 ) -> Result<Answered, Error> {
     let (mut open, mut voice) = route.open(&outgoing, patience).await?;
-    let response = exchange::send(&mut open, &mut voice, &outgoing, route).await?;
+    let Exchanged { response, line } = exchange::send(&mut open, &mut voice, &outgoing, route).await?;
     let (head, mut body) = response.into_parts();
-    sink.begin()?;
-    if route.args.include {
-        sink.write(&sink::head(&head))?;
-    }
+    let status = head.status;
+    let not_applied = prefer::not_applied(&head).filter(|_| route.args.asynchronous);
+    let note = |text: &str| route.printer.note(&format!("{} {text}", route.args.target));
     voice.stage(format!("reading the answer of {}", route.args.target));
-    let mut received: u64 = 0;
-    while !sink.closed() {
-        // Without the voice: what it says would stand in the middle of the body's line.
-        let Some(frame) = body.frame().await else { break };
-        let frame = frame.map_err(|cause| exchange::broken_off(&cause, received))?;
-        let Ok(data) = frame.into_data() else { continue };
-        received += data.len() as u64;
-        sink.write(&data)?;
+    let mut delivery = Delivery::Unknown;
+    if route.args.follow && status.as_u16() < 400 {
+        let bytes = body.bytes(follow::LARGEST).await.map_err(|cause| exchange::unread(&cause))?;
+        kept.begin(head, bytes);
+        not_applied.as_deref().into_iter().for_each(note);
+        let follow = Follow { route, open: &open, line: &line, stage: &patience.stage };
+        delivery = match voice.over(follow.run(&outgoing, kept)).await? {
+            Ending::Delivered => Delivery::Arrived,
+            Ending::Dead => Delivery::GivenUp,
+        };
+    } else {
+        sink.begin()?;
+        if route.args.include {
+            sink.write(&sink::head(&head))?;
+        }
+        let mut received: u64 = 0;
+        while !sink.closed() {
+            // Without the voice: what it says would stand in the middle of the body's line.
+            let Some(frame) = body.frame().await else { break };
+            let frame = frame.map_err(|cause| exchange::broken_off(&cause, received))?;
+            let Ok(data) = frame.into_data() else { continue };
+            received += data.len() as u64;
+            sink.write(&data)?;
+        }
+        sink.end()?;
+        not_applied.as_deref().into_iter().for_each(note);
+        if status.as_u16() >= 400 {
+            note(&format!("answered {status}"));
+        }
     }
-    sink.end()?;
-    if head.status.as_u16() >= 400 {
-        route.printer.note(&format!("{} answered {}", route.args.target, head.status));
-    }
-    Ok(Answered { status: head.status, jaeger: open.jaeger, connector: open.connector })
+    Ok(Answered { status, failure: None, delivery, jaeger: open.jaeger, connector: open.connector })
 }
 
 /// Exports our own spans, then prints the tree: all of it within `--trace-timeout`.

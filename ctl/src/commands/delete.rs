@@ -13,7 +13,7 @@ use crate::cluster::inventory::Inventory;
 use crate::cluster::kinds::Reference;
 use crate::cluster::lock::LockError;
 use crate::cluster::progress::Goal;
-use crate::cluster::remove::{self, Removed};
+use crate::cluster::remove::{self, Removal, Removed};
 use crate::cluster::wait::{Target, Wait};
 use crate::cluster::watch::Watch;
 use crate::cluster::{MANAGED_BY, MANAGED_BY_LABEL, deployed, failure, session};
@@ -32,6 +32,8 @@ struct Deleted {
     namespace: String,
     /// `deployment.apps/service-a`
     objects: Vec<String>,
+    /// What stays because it holds data: `persistentvolumeclaim/service-a-database`
+    kept: Vec<String>,
 }
 
 pub(crate) async fn run(args: DeleteArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
@@ -73,12 +75,12 @@ async fn delete(cluster: &Cluster, args: DeleteArgs, printer: &Printer) -> Resul
 }
 
 /// Waits until nothing is left of what was deleted.
-async fn until_gone(wait: &Wait<'_>, watch: &mut Watch, removed: &[(String, Vec<Removed>)]) -> Result<(), Error> {
-    let target = |(service, _): &(String, Vec<Removed>)| Target { service: service.clone(), goal: Goal::Gone };
+async fn until_gone(wait: &Wait<'_>, watch: &mut Watch, removed: &[(String, Removal)]) -> Result<(), Error> {
+    let target = |(service, _): &(String, Removal)| Target { service: service.clone(), goal: Goal::Gone };
     let targets: Vec<Target> = removed.iter().map(target).collect();
     wait.until_done(watch, &targets).await?;
     // The watch has seen the Deployments go.
-    let others = removed.iter().flat_map(|(_, removed)| removed).filter(|one| !one.reference.is_deployment());
+    let others = removed.iter().flat_map(|(_, removal)| &removal.removed).filter(|one| !one.reference.is_deployment());
     let lingering: Vec<&Removed> = others.filter(|one| one.lingering.is_some()).collect();
     wait.printer.live(lingering.iter().map(|one| format!("waiting until {} is gone", one.reference)).collect());
     let gone = futures::future::try_join_all(lingering.iter().map(|one| remove::gone(wait.cluster, one)));
@@ -97,7 +99,7 @@ async fn remove_one(
     args: &DeleteArgs,
     held: &mut Held,
     printer: &Printer,
-) -> Result<Option<Vec<Removed>>, Error> {
+) -> Result<Option<Removal>, Error> {
     let before = match held.take(service, &Inventory::default(), printer).await {
         Ok(before) => before,
         Err(LockError::Api { cause: kube::Error::Api(status), .. })
@@ -107,7 +109,7 @@ async fn remove_one(
         }
         Err(error) => return Err(error.explain(cluster)),
     };
-    unless_lost(held.lost(), remove_known(cluster, service, before, args, held)).await
+    unless_lost(held.lost(), remove_known(cluster, service, before, args, held, printer)).await
 }
 
 /// The rest of it, when its Lease is held.
@@ -117,7 +119,8 @@ async fn remove_known(
     before: Inventory,
     args: &DeleteArgs,
     held: &mut Held,
-) -> Result<Option<Vec<Removed>>, Error> {
+    printer: &Printer,
+) -> Result<Option<Removal>, Error> {
     let known = if before.is_empty() { remove::labelled(cluster, service).await? } else { before };
     // Until they are gone, they may be there.
     held.settle(service, known.clone());
@@ -126,22 +129,27 @@ async fn remove_known(
     }
     let mut references: Vec<Reference> = known.iter().cloned().collect();
     references.sort_by_key(|reference| std::cmp::Reverse(reference.rank()));
-    let (removed, failed) = remove::delete(cluster, &references).await;
-    if let Some(error) = failed {
+    let mut removal = remove::delete(cluster, &references).await;
+    removal.tell(cluster, printer);
+    if let Some(error) = removal.failed.take() {
         return Err(error);
     }
-    if removed.is_empty() {
+    if removal.removed.is_empty() {
         // Nothing of what is known is there, or is ours.
         held.settle(service, Inventory::default());
         if let Some(error) = of_somebody_else(cluster, service).await {
             return Err(error);
         }
+        // What an earlier deletion kept is no service.
+        if !removal.kept.is_empty() {
+            return missing(cluster, service, args).await;
+        }
     }
-    Ok(Some(removed))
+    Ok(Some(removal))
 }
 
 /// Nothing that deploy made: unknown, or somebody else's.
-async fn missing(cluster: &Cluster, service: &str, args: &DeleteArgs) -> Result<Option<Vec<Removed>>, Error> {
+async fn missing(cluster: &Cluster, service: &str, args: &DeleteArgs) -> Result<Option<Removal>, Error> {
     if let Some(error) = of_somebody_else(cluster, service).await {
         return Err(error);
     }
@@ -171,13 +179,14 @@ async fn of_somebody_else(cluster: &Cluster, service: &str) -> Option<Error> {
     )
 }
 
-fn report(cluster: &Cluster, removed: Vec<(String, Vec<Removed>)>) -> Vec<Deleted> {
+fn report(cluster: &Cluster, removed: Vec<(String, Removal)>) -> Vec<Deleted> {
     removed
         .into_iter()
-        .map(|(name, removed)| Deleted {
+        .map(|(name, removal)| Deleted {
             name,
             namespace: cluster.namespace.clone(),
-            objects: removed.iter().map(|removed| removed.reference.to_string()).collect(),
+            objects: removal.removed.iter().map(|removed| removed.reference.to_string()).collect(),
+            kept: removal.kept.iter().map(ToString::to_string).collect(),
         })
         .collect()
 }

@@ -174,8 +174,9 @@ impl Deploy<'_> {
                 return Err(error);
             }
         };
-        let (removed, failed) = remove::delete(self.cluster, &plan.prune).await;
-        if let Some(error) = failed {
+        let removal = remove::delete(self.cluster, &plan.prune).await;
+        removal.tell(self.cluster, self.printer);
+        if let Some(error) = removal.failed {
             return Err(error);
         }
         held.settle(&wanted.service, applied.iter().map(|applied| applied.reference.clone()).collect());
@@ -188,11 +189,9 @@ impl Deploy<'_> {
             .iter()
             .map(|applied| ObjectReport { object: applied.reference.to_string(), action: applied.action })
             .collect();
-        objects.extend(
-            removed
-                .iter()
-                .map(|removed| ObjectReport { object: removed.reference.to_string(), action: Action::Deleted }),
-        );
+        let report = |reference: &Reference, action| ObjectReport { object: reference.to_string(), action };
+        objects.extend(removal.removed.iter().map(|removed| report(&removed.reference, Action::Deleted)));
+        objects.extend(removal.kept.iter().map(|kept| report(kept, Action::Kept)));
         let report = ServiceReport { name: wanted.service.clone(), objects, rollout: None };
         Ok(Deployed { report, target })
     }

@@ -10,7 +10,7 @@ use crate::interrupt::Interrupt;
 use crate::lookup;
 use crate::output::Printer;
 use crate::target::ServiceName;
-use crate::trace::{QueryApi, QueryError, Report, Screen, Trace, TraceId, Tree, gaps, render};
+use crate::trace::{Known, QueryApi, QueryError, Report, Screen, Trace, TraceId, Tree, gaps, render};
 use crate::way::{self, Patience};
 
 /// What is asked for.
@@ -61,7 +61,7 @@ pub(crate) async fn run(args: TraceArgs, globals: &Globals, printer: &Printer) -
     let work = Box::pin(fetch(&wanted, &args, globals, &patience, printer));
     let trace = way::bounded(&patience, &mut interrupt, work).await?;
     let tree = Tree::build(trace);
-    let gaps = gaps(&tree, None, None);
+    let gaps = gaps(&tree, Known::default());
     match args.output.format {
         Format::Json => printer.json(&Report::new(&tree, &gaps))?,
         Format::Yaml => printer.yaml(&Report::new(&tree, &gaps))?,

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::id::IdError;
 use super::span::{Kind, Outcome, Place};
-use super::{Span, SpanId, Trace, TraceId};
+use super::{Link, Span, SpanId, Trace, TraceId};
 
 /// The envelope of every answer.
 #[derive(Debug, Deserialize)]
@@ -120,6 +120,7 @@ impl TryFrom<WireTrace> for Trace {
 impl WireSpan {
     fn into_span(self, trace: TraceId, processes: &HashMap<String, (String, Place)>) -> Result<Span, IdError> {
         let parent = self.parent(trace);
+        let links = self.links(trace, parent);
         let attributes = map(self.tags);
         let (service, place) = processes.get(&self.process_id).cloned().unwrap_or_default();
         Ok(Span {
@@ -133,6 +134,7 @@ impl WireSpan {
             outcome: outcome(&attributes, &self.logs),
             place,
             attributes,
+            links,
         })
     }
 
@@ -146,6 +148,15 @@ impl WireSpan {
             .map_or(self.parent_span_id.as_str(), |reference| reference.span_id.as_str())
             .parse()
             .ok()
+    }
+
+    /// `OpenTelemetry`'s links. Jaeger has them as references beside the parent's: `FOLLOWS_FROM`, unless the link itself
+    /// says otherwise.
+    fn links(&self, trace: TraceId, parent: Option<SpanId>) -> Vec<Link> {
+        let all = self.references.iter().filter_map(|reference| {
+            Some(Link { trace: reference.trace_id.parse().ok()?, span: reference.span_id.parse().ok()? })
+        });
+        all.filter(|link| link.trace != trace || Some(link.span) != parent).collect()
     }
 }
 

@@ -81,6 +81,57 @@ fn a_parent_comes_before_what_a_span_follows() {
     assert_eq!(read(&answer).spans[0].parent, Some(span_id(2)));
 }
 
+/// A statement's span as Jaeger 2.13 answers it: the parent first, then the link to the batch's commit.
+fn statement() -> Value {
+    let mut answer = answer();
+    let span = &mut answer["data"][0]["spans"][0];
+    span["operationName"] = json!("INSERT messages");
+    span["references"].as_array_mut().unwrap().push(json!({
+        "refType": "FOLLOWS_FROM",
+        "traceID": "00000000000000000000000000000b47",
+        "spanID": "0000000000000009"
+    }));
+    span["tags"] = json!([
+        {"key": "db.system.name", "type": "string", "value": "postgresql"},
+        {"key": "db.operation.name", "type": "string", "value": "INSERT"},
+        {"key": "db.collection.name", "type": "string", "value": "messages"},
+        {"key": "span.kind", "type": "string", "value": "client"}
+    ]);
+    answer
+}
+
+#[test]
+fn a_statement_is_a_databases_and_its_link_no_parent() {
+    let span = read(&statement()).spans.remove(0);
+    assert_eq!((span.title().as_str(), span.kind), ("service-a INSERT messages", Kind::Client));
+    assert!(span.is_database());
+    assert_eq!(span.database(), Some("postgresql"));
+    assert_eq!(span.parent, Some(span_id(2)));
+    let batch = "00000000000000000000000000000b47".parse().unwrap();
+    assert_eq!(span.links, [Link { trace: batch, span: span_id(9) }]);
+}
+
+#[test]
+fn a_link_of_a_root_span_stays_a_link_and_a_malformed_one_is_dropped() {
+    let mut answer = statement();
+    let references = answer["data"][0]["spans"][0]["references"].as_array_mut().unwrap();
+    references.remove(0);
+    references.push(json!({"refType": "FOLLOWS_FROM", "traceID": "zz", "spanID": "1"}));
+    let span = read(&answer).spans.remove(0);
+    assert_eq!((span.parent, span.links.len()), (None, 1));
+}
+
+#[test]
+fn links_are_for_programs_too() {
+    let mut trace = read(&statement());
+    let span = &mut trace.spans[0];
+    span.parent = None;
+    let tree = super::super::Tree::build(trace);
+    let report = serde_json::to_value(super::super::Report::new(&tree, &[])).unwrap();
+    let links = json!([{"traceId": "00000000000000000000000000000b47", "spanId": "0000000000000009"}]);
+    assert_eq!(report["spans"][0]["links"], links);
+}
+
 #[test]
 fn a_failed_span_says_why() {
     let failed = |tags: Value, logs: Value| {

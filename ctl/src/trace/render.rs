@@ -1,7 +1,11 @@
 //! The tree of hops as lines of text: tree, duration, place on the time line, status, pod.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
+use super::branches::branches;
 use super::layout::{self, Columns, Glyphs, SPACE, Screen};
 use super::span::Outcome;
 use super::text;
@@ -25,6 +29,7 @@ pub(crate) fn render(tree: &Tree, screen: Screen) -> String {
             }
         }
     }
+    out.push_str(&drawing.links());
     out
 }
 
@@ -35,6 +40,8 @@ struct Cells {
     /// The same for a line below this row.
     below: String,
     title: String,
+    /// Said behind the title where there is room for all of it.
+    detail: String,
     time: String,
     status: String,
     pod: String,
@@ -71,7 +78,8 @@ impl<'a> Drawing<'a> {
                 Cells { branches, below, ..cells }
             })
             .collect();
-        let trees: Vec<String> = cells.iter().map(|row| format!("{}{}", row.branches, row.title)).collect();
+        let trees: Vec<String> =
+            cells.iter().map(|row| format!("{}{}{}", row.branches, row.title, row.detail)).collect();
         let natural = Columns {
             tree: layout::widest(SPAN, trees.iter().map(String::as_str)),
             time: layout::widest(TIME, cells.iter().map(|row| row.time.as_str())),
@@ -113,7 +121,8 @@ impl<'a> Drawing<'a> {
         let branches_most = self.columns.tree.saturating_sub(title_least);
         let branches = text::cut_start(&row.branches, branches_most, cut);
         let room = self.columns.tree.saturating_sub(text::width(&branches));
-        let title = text::cut_end(&row.title, room, cut);
+        let full = format!("{}{}", row.title, row.detail);
+        let title = if text::width(&full) <= room { full } else { text::cut_end(&row.title, room, cut) };
         let tree = format!("{branches}{title}");
         let bar = self.bar(row);
         let pod = text::cut_start(&row.pod, self.columns.pod, cut);
@@ -131,6 +140,28 @@ impl<'a> Drawing<'a> {
             None => line,
         };
         format!("{}\n", self.paint(&line, if failed { RED } else { DIM }))
+    }
+
+    /// Other traces that spans of this one are linked to, below the tree, where an id is neither cut nor in the way: work
+    /// that was done for several at once, such as the commit of a batch.
+    fn links(&self) -> String {
+        let mut seen = BTreeSet::from([self.tree.id]);
+        let mut lines = Vec::new();
+        for placed in self.tree.spans() {
+            for link in placed.span.links.iter().filter(|link| seen.insert(link.trace)) {
+                let title = shown(&placed.span.title(), self.screen.letters);
+                lines.push(format!("linked: msctl trace {} ({title})", link.trace));
+            }
+        }
+        if lines.is_empty() {
+            return String::new();
+        }
+        let more = lines.len().saturating_sub(LINKS_MOST);
+        lines.truncate(LINKS_MOST);
+        if more > 0 {
+            lines.push(format!("linked: {more} more, all of them in msctl trace {} -o json", self.tree.id));
+        }
+        lines.iter().fold("\n".to_owned(), |text, line| format!("{text}{}\n", self.paint(line, DIM)))
     }
 
     fn join(&self, texts: [&str; 6]) -> String {
@@ -186,8 +217,8 @@ const POD: &str = "POD";
 const VERSION: &str = "VERSION";
 /// Cells of a title that stay however deep its row is.
 const TITLE_LEAST: usize = 16;
-/// Levels that are drawn: a chain of thousands of spans would else make lines of as many cells.
-const DEEPEST: usize = 48;
+/// Linked traces that are named.
+const LINKS_MOST: usize = 3;
 const RED: &str = "31";
 const DIM: &str = "2";
 
@@ -201,21 +232,36 @@ fn scale(cells: usize, end: &str) -> String {
 
 fn span_cells(placed: &Placed, trace_start: u64, letters: Letters) -> Cells {
     let Span { place, duration, .. } = &placed.span;
-    let shown = |text: &str| match letters {
-        Letters::Unicode => text::clean(text),
-        Letters::Ascii => text::ascii(&text::clean(text)),
-    };
-    let optional = |text: &Option<String>| text.as_deref().map_or(String::new(), shown);
+    let optional = |text: &Option<String>| text.as_deref().map_or(String::new(), |text| shown(text, letters));
     Cells {
         branches: String::new(),
         below: String::new(),
-        title: shown(&placed.span.title()),
+        title: shown(&placed.span.title(), letters),
+        detail: shown(&detail(&placed.span), letters),
         time: text::duration(*duration, letters.glyphs().micro),
-        status: status(&placed.span, letters.glyphs()),
+        status: status(&placed.span, letters),
         pod: optional(&place.pod),
         version: optional(&place.version),
         bar: Some((placed.start() - trace_start, *duration)),
         failed: placed.span.failed(),
+    }
+}
+
+/// A text of somebody else's as this terminal can show it.
+fn shown(text: &str, letters: Letters) -> String {
+    match letters {
+        Letters::Unicode => text::clean(text),
+        Letters::Ascii => text::ascii(&text::clean(text)),
+    }
+}
+
+/// ` (postgresql)`: a statement's name tells its table, and not what it was sent to.
+fn detail(span: &Span) -> String {
+    let size = span.attributes.get("db.operation.batch.size").and_then(Value::as_u64);
+    match (span.database(), size) {
+        (Some(system), Some(size)) => format!(" ({system}, batch of {size})"),
+        (Some(system), None) if !span.name.contains(system) => format!(" ({system})"),
+        _ => String::new(),
     }
 }
 
@@ -224,6 +270,7 @@ fn missing_cells(title: &str) -> Cells {
         branches: String::new(),
         below: String::new(),
         title: title.to_owned(),
+        detail: String::new(),
         time: String::new(),
         status: String::new(),
         pod: String::new(),
@@ -233,12 +280,13 @@ fn missing_cells(title: &str) -> Cells {
     }
 }
 
-/// The HTTP status, marked where the span failed.
-fn status(span: &Span, glyphs: &Glyphs) -> String {
-    match (span.http_status(), span.failed()) {
-        (Some(code), false) => code.to_string(),
-        (Some(code), true) => format!("{} {code}", glyphs.failed),
-        (None, true) => glyphs.failed.to_owned(),
+/// The HTTP status, or a database's code for an error, marked where the span failed.
+fn status(span: &Span, letters: Letters) -> String {
+    let database = || span.text("db.response.status_code").map(|code| shown(code, letters));
+    match (span.http_status().map(|code| code.to_string()).or_else(database), span.failed()) {
+        (Some(code), false) => code,
+        (Some(code), true) => format!("{} {code}", letters.glyphs().failed),
+        (None, true) => letters.glyphs().failed.to_owned(),
         (None, false) => String::new(),
     }
 }
@@ -260,47 +308,6 @@ fn notes(placed: &Placed, glyphs: &Glyphs) -> Vec<String> {
         notes.push(format!("its clock is {by} {how}; shown in its caller's time"));
     }
     notes
-}
-
-/// The tree's lines left of each row's title, and left of what is said below it.
-fn branches(tree: &Tree, glyphs: &Glyphs) -> Vec<(String, String)> {
-    // Whether a row has a sibling below it, found from the bottom up.
-    let mut follows = vec![false; tree.rows.len()];
-    let mut open: Vec<bool> = Vec::new();
-    for (at, row) in tree.rows.iter().enumerate().rev() {
-        if open.len() <= row.depth {
-            open.resize(row.depth + 1, false);
-        }
-        follows[at] = open[row.depth];
-        open.truncate(row.depth);
-        open.push(true);
-    }
-    let mut passes: Vec<&str> = Vec::new();
-    let mut lines = Vec::with_capacity(tree.rows.len());
-    for (at, row) in tree.rows.iter().enumerate() {
-        passes.truncate(row.depth.saturating_sub(1));
-        let left = shallow(&passes, glyphs);
-        let mut below = left.clone();
-        let mut own = left;
-        if row.depth > 0 {
-            let (turn, pass) = if follows[at] { (glyphs.branch, glyphs.pass) } else { (glyphs.last, glyphs.gap) };
-            own.push_str(turn);
-            below.push_str(pass);
-            passes.push(pass);
-        }
-        let has_children = tree.rows.get(at + 1).is_some_and(|next| next.depth > row.depth);
-        below.push_str(if has_children { glyphs.pass } else { glyphs.gap });
-        lines.push((own, below));
-    }
-    lines
-}
-
-/// The lines of the levels above, of the innermost ones where there are very many.
-fn shallow(passes: &[&str], glyphs: &Glyphs) -> String {
-    match passes.len().checked_sub(DEEPEST) {
-        Some(hidden) if hidden > 0 => format!("{}{}", glyphs.cut, passes[hidden..].concat()),
-        _ => passes.concat(),
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use super::super::samples::{POD_A, POD_B, hop, span, tree};
+use super::super::samples::{POD_A, POD_B, hop, message, span, tree};
 use super::super::{Kind, Letters};
 use super::*;
 
@@ -136,4 +136,48 @@ fn a_name_can_not_move_the_cursor() {
 #[test]
 fn an_empty_trace_is_its_summary() {
     assert_eq!(drawn(Vec::new(), WIDE), "trace 4bf92f3577b34da6a3ce929d0e0e4736 · 0 spans · 0 services · 0 µs\n");
+}
+
+#[test]
+fn a_message_with_its_delivery_and_both_databases() {
+    insta::assert_snapshot!(drawn(message(), WIDE));
+}
+
+#[test]
+fn a_message_in_eighty_cells_of_ascii() {
+    let text = drawn(message(), Screen { width: Some(80), letters: Letters::Ascii, colour: false });
+    assert!(text.is_ascii());
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn the_commit_of_a_batch_says_how_many_writes_it_held() {
+    let commit = span(9, 0, "service-a COMMIT batch", Kind::Internal, 0, 3_100)
+        .on_database("sqlite")
+        .with("db.operation.batch.size", 12);
+    assert!(drawn(vec![commit], WIDE).contains("service-a COMMIT batch (sqlite, batch of 12)"));
+}
+
+#[test]
+fn a_statement_that_failed_shows_the_databases_code() {
+    let failed = span(1, 0, "service-a INSERT messages", Kind::Client, 0, 100)
+        .on_database("postgresql")
+        .with("db.response.status_code", "57P03")
+        .failed_with("the database is starting");
+    let text = drawn(vec![failed], WIDE);
+    assert!(text.contains("✗ 57P03") && text.contains("✗ the database is starting"), "{text}");
+}
+
+#[test]
+fn a_trace_that_many_spans_are_linked_to_is_named_once_and_many_traces_are_counted() {
+    let linked = |id: u64, trace: u64| {
+        span(id, 0, "a UPDATE messages", Kind::Client, id, 5).linked(&format!("{trace:032x}"), id)
+    };
+    let own = span(9, 0, "a own", Kind::Internal, 9, 5).linked("4bf92f3577b34da6a3ce929d0e0e4736", 1);
+    let text = drawn(vec![linked(1, 77), linked(2, 77), own.clone()], WIDE);
+    assert_eq!(text.matches("linked:").count(), 1, "{text}");
+    let text = drawn((1..=9).map(|id| linked(id, id)).collect(), WIDE);
+    assert_eq!(text.matches("linked: msctl trace").count(), 3, "{text}");
+    assert!(text.contains("linked: 6 more") && text.contains("-o json"), "{text}");
+    assert!(!drawn(vec![own], WIDE).contains("linked"), "it is in the tree above");
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::span::Outcome;
 use super::tree::{Entry, Placed, Tree};
 use super::whole::Gap;
-use super::{Kind, SpanId, TraceId};
+use super::{Kind, Link, SpanId, TraceId};
 
 /// One trace. Spans are a list in the tree's order, not nested: a trace may be deeper than a JSON
 /// reader follows, and `.spans[] | select(…)` is shorter.
@@ -58,6 +58,9 @@ pub(crate) struct SpanReport<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<&'a str>,
     pub(crate) attributes: &'a BTreeMap<String, Value>,
+    /// Other spans that it has to do with, of this trace or another.
+    #[serde(skip_serializing_if = "<[Link]>::is_empty")]
+    pub(crate) links: &'a [Link],
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -114,6 +117,7 @@ impl<'a> SpanReport<'a> {
             node: span.place.node.as_deref(),
             version: span.place.version.as_deref(),
             attributes: &span.attributes,
+            links: &span.links,
         }
     }
 }

@@ -31,6 +31,18 @@ pub(crate) struct Span {
     pub(crate) place: Place,
     /// Span attributes (semantic conventions' names).
     pub(crate) attributes: BTreeMap<String, Value>,
+    /// Spans, of this trace or others, that this one has to do with and is no child of.
+    pub(crate) links: Vec<Link>,
+}
+
+/// A reference to another span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Link {
+    #[serde(rename = "traceId")]
+    pub(crate) trace: TraceId,
+    #[serde(rename = "spanId")]
+    pub(crate) span: SpanId,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -72,6 +84,16 @@ impl Span {
             let number = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
             u16::try_from(number).ok()
         })
+    }
+
+    /// Whether it is a statement that was sent to a database.
+    pub(crate) fn is_database(&self) -> bool {
+        self.attributes.keys().any(|key| key.starts_with("db."))
+    }
+
+    /// The database's kind (`postgresql`), under the stable name or the one before it.
+    pub(crate) fn database(&self) -> Option<&str> {
+        ["db.system.name", "db.system"].iter().find_map(|name| self.text(name))
     }
 
     pub(crate) fn failed(&self) -> bool {

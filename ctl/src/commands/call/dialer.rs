@@ -47,6 +47,13 @@ impl Dialer {
         self.memory.failed.notified().await;
     }
 
+    /// Whether the last dial failed in a way that ends also what has been answered before. A name that is not known is
+    /// none: its pods may be on their way.
+    pub(super) fn lost(&self) -> bool {
+        let last = self.last_failure();
+        last.is_some_and(|last| is_hopeless(&last) && !matches!(*last, DialError::NotFound { .. }))
+    }
+
     pub(super) fn last_failure(&self) -> Option<Arc<DialError>> {
         self.memory.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -36,13 +36,42 @@ enum Outcome {
     NotKnownYet,
 }
 
+/// An answer, and what got it.
+pub(super) struct Exchanged {
+    pub(super) response: Response<Body>,
+    pub(super) line: Line,
+}
+
+/// A client that has been answered: what it asks next takes the same connection.
+#[derive(Debug)]
+pub(super) struct Line {
+    client: upstream::Client<Dialer>,
+    dialer: Dialer,
+}
+
+impl Line {
+    /// Sends once more, now that it is known who answers, and where.
+    pub(super) async fn ask(
+        &self,
+        open: &Open,
+        outgoing: &Outgoing,
+    ) -> Result<Result<Response<Body>, upstream::Error>, Error> {
+        match self.client.send(build(open, outgoing)?).await {
+            Err(cause) if cause.kind() == Kind::Connect && self.dialer.lost() => {
+                Err(unanswered(&cause, self.dialer.last_failure().as_deref(), open, outgoing))
+            }
+            answer => Ok(answer),
+        }
+    }
+}
+
 /// Sends until there is an answer, or none can be had.
 pub(super) async fn send(
     open: &mut Open,
     voice: &mut Voice<'_>,
     outgoing: &Outgoing,
     route: &Route<'_>,
-) -> Result<Response<Body>, Error> {
+) -> Result<Exchanged, Error> {
     let mut doubtful = outgoing.target.service().is_some() && open.cluster.is_some();
     let client_config = config(route);
     let mut asked_dns = 0;
@@ -59,7 +88,7 @@ pub(super) async fn send(
                     let (way, took) = (open.connector.way(), began.elapsed().as_millis());
                     route.printer.note(&format!("{shown}: {} in {took} ms, by {way}", response.status()));
                 }
-                return Ok(response);
+                return Ok(Exchanged { response, line: Line { client, dialer } });
             }
             Outcome::OtherPort(port) => {
                 doubtful = false;
@@ -227,4 +256,10 @@ pub(super) fn broken_off(cause: &upstream::Error, received: u64) -> Error {
     let code = if cause.is_timeout() { ExitCode::TimedOut } else { ExitCode::Failed };
     let error = Error::new(code, format!("the answer broke off after {received} bytes")).why(cause.report());
     if cause.is_timeout() { error.next("a longer --timeout") } else { error }
+}
+
+/// Why an answer that is to be followed could not be read to its end.
+pub(super) fn unread(cause: &upstream::Error) -> Error {
+    let code = if cause.is_timeout() { ExitCode::TimedOut } else { ExitCode::Failed };
+    Error::new(code, "the answer cannot be followed: it was not read to its end").why(cause.report())
 }

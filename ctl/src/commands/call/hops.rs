@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::collector::{Jaeger, Source};
 use crate::error::{Error, ExitCode};
 use crate::output::Printer;
-use crate::trace::{Gap, QueryApi, QueryError, Screen, SpanId, TraceId, Tree, gaps, render};
+use crate::trace::{Delivery, Gap, Known, QueryApi, QueryError, Screen, SpanId, TraceId, Tree, gaps, render};
 
 /// Between two questions to Jaeger: at first, and after a while.
 const PAUSE: Duration = Duration::from_millis(25);
@@ -23,6 +23,18 @@ pub(super) struct Expected {
     pub(super) root: SpanId,
     /// The span of whoever ran msctl, when a `traceparent` header named one: it lies outside.
     pub(super) outside: Option<SpanId>,
+    /// What is known of the message that the call brought about.
+    pub(super) delivery: Delivery,
+}
+
+impl Expected {
+    pub(super) fn with(self, delivery: Delivery) -> Self {
+        Self { delivery, ..self }
+    }
+
+    fn known(self) -> Known {
+        Known { root: Some(self.root), outside: self.outside, delivery: self.delivery }
+    }
 }
 
 /// `--trace-timeout`: one bound for everything that is done to show a trace.
@@ -101,7 +113,7 @@ async fn wait(
         match bound.over(api.trace(expected.trace)).await {
             Some(Ok(found)) => {
                 let tree = found.map_or_else(|| Tree::empty(expected.trace), Tree::build);
-                let gaps = gaps(&tree, Some(expected.root), expected.outside);
+                let gaps = gaps(&tree, expected.known());
                 let whole = gaps.is_empty();
                 last_error = None;
                 best = Some(Arrived { tree, gaps });

@@ -9,7 +9,7 @@ use crate::output::tests::captured;
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 fn expected() -> Expected {
-    Expected { trace: TRACE.parse().unwrap(), root: "1".parse().unwrap(), outside: None }
+    Expected { trace: TRACE.parse().unwrap(), root: "1".parse().unwrap(), outside: None, delivery: Delivery::Unknown }
 }
 
 fn span(id: u64, parent: u64, service: &str, kind: &str) -> String {
@@ -55,11 +55,19 @@ async fn jaeger(answers: Vec<(u16, String)>) -> SocketAddr {
 }
 
 async fn printed(answers: Vec<(u16, String)>, within: Duration) -> (Result<(), Error>, String, String) {
+    printed_of(expected(), answers, within).await
+}
+
+async fn printed_of(
+    expected: Expected,
+    answers: Vec<(u16, String)>,
+    within: Duration,
+) -> (Result<(), Error>, String, String) {
     let (printer, out, err) = captured();
     let address = jaeger(answers).await;
     let named: Jaeger = Jaeger::asked(&format!("x:{}", address.port()).parse().unwrap());
     let api = QueryApi::new(Connector::direct(Duration::from_secs(5)), address.to_string());
-    let result = print_from(expected(), &named, &api, Bound::from_now(within), &printer).await;
+    let result = print_from(expected, &named, &api, Bound::from_now(within), &printer).await;
     (result, out.text(), err.text())
 }
 
@@ -79,6 +87,27 @@ async fn a_trace_that_grows_is_printed_once_it_is_whole() {
     assert_eq!(result, Ok(()));
     assert!(out.contains("3 spans") && out.contains("service-a GET"), "{out}");
     assert_eq!(err, "");
+}
+
+/// The first whole tree is that of the call: the delivery comes after it.
+fn with_delivery() -> Vec<String> {
+    [whole(), vec![span(4, 3, "service-a", "client"), span(5, 4, "service-a", "server")]].concat()
+}
+
+#[tokio::test]
+async fn a_message_that_arrived_is_shown_with_its_delivery() {
+    let answers = vec![(200, answer(&whole())), (200, answer(&with_delivery()[..4])), (200, answer(&with_delivery()))];
+    let (result, out, err) = printed_of(expected().with(Delivery::Arrived), answers, LATER).await;
+    assert_eq!((result, err.as_str()), (Ok(()), ""));
+    assert!(out.contains("5 spans"), "{out}");
+}
+
+#[tokio::test]
+async fn a_delivery_in_another_trace_is_said_to_be_there() {
+    let (result, out, err) = printed_of(expected().with(Delivery::Arrived), vec![(200, answer(&whole()))], SOON).await;
+    assert_eq!(result, Ok(()));
+    assert!(out.contains("3 spans"), "{out}");
+    assert!(err.contains("no span of the delivery") && err.contains("the call that first sent the message"), "{err}");
 }
 
 #[tokio::test]

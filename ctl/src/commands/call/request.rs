@@ -3,9 +3,10 @@
 use std::io::Read as _;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
+use http::header::{ACCEPT, CONTENT_TYPE, HOST, RANGE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use super::prefer;
 use crate::cli::call::CallArgs;
 use crate::error::Error;
 use crate::target::{Host, Target};
@@ -40,11 +41,30 @@ impl Outgoing {
         let body = body.unwrap_or_default();
         check_json(&headers, &body)?;
         let method = method(args.method.as_deref(), args.data.is_some())?;
+        if args.asynchronous {
+            prefer::respond_async(&mut headers, &method, &body)?;
+        }
         Ok(Self { target, method, headers, body })
     }
 }
 
 impl Outgoing {
+    /// A question for what this request has led to: from the same caller, without what was said of this request alone.
+    pub(super) fn question(&self, path: String) -> Self {
+        let mut headers = self.headers.clone();
+        let own = |name: &HeaderName| {
+            let text = name.as_str();
+            [&prefer::PREFER, &RANGE].contains(&name)
+                || ["content-", "if-"].iter().any(|begin| text.starts_with(begin))
+                || ["expect", "idempotency-key"].contains(&text)
+        };
+        for name in self.headers.keys().filter(|name| own(name)) {
+            headers.remove(name);
+        }
+        let target = Target { path, ..self.target.clone() };
+        Self { target, method: Method::GET, headers, body: Bytes::new() }
+    }
+
     /// `NAME[.NAMESPACE][:PORT]/PATH` without the query, which may hold what is nobody's business.
     pub(super) fn shown_target(&self) -> String {
         let host = match &self.target.host {

@@ -115,3 +115,25 @@ fn a_target_that_is_none_says_what_a_target_is() {
     assert!(text.contains("https is not spoken") && text.contains("next:"), "{text}");
     assert!(refused(&["service-a:99999"]).contains("port `99999`"));
 }
+
+#[test]
+fn async_is_a_preference_beside_those_that_were_given() {
+    assert_eq!(sent(&["a", "-d", "{}", "--async"], "prefer"), ["respond-async"]);
+    assert_eq!(sent(&["a", "-X", "POST", "--async", "-H", "prefer: wait=2"], "prefer"), ["wait=2", "respond-async"]);
+    assert_eq!(sent(&["a", "-d", "{}"], "prefer"), [""; 0]);
+    assert!(refused(&["a", "--async"]).contains("no sense with GET"));
+}
+
+#[test]
+fn a_question_is_asked_as_the_caller_and_has_nothing_of_the_first_request_alone() {
+    let given = ["authorization: Bearer x", "accept: application/json", "host: a.example", "traceparent: t"];
+    let left_out = ["idempotency-key: k", "content-encoding: br", "if-match: x", "range: bytes=0-1", "expect: x"];
+    let mut args = vec!["a:81/messages?x=1", "-d", "{}", "--async"];
+    args.extend(given.iter().chain(&left_out).flat_map(|header| ["-H", header]));
+    let question = outgoing(&args).unwrap().question("/messages/7".to_owned());
+    assert_eq!((question.method, question.body.len()), (Method::GET, 0));
+    assert_eq!((question.target.path.as_str(), question.target.port), ("/messages/7", Some(81)));
+    let mut names: Vec<&str> = question.headers.keys().map(HeaderName::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["accept", "authorization", "host", "traceparent", "user-agent"]);
+}

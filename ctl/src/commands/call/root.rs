@@ -2,12 +2,12 @@
 
 use ::telemetry::span::ActiveSpan;
 use ::telemetry::{Context, FutureExt as _, KeyValue, SpanKind, propagation, span};
-use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry::trace::{SpanContext, TraceContextExt as _, TraceFlags};
 
 use super::hops::Expected;
 use super::request::Outgoing;
 use crate::error::{Error, ExitCode};
-use crate::trace::{SpanId, TraceId};
+use crate::trace::{Delivery, SpanId, TraceId};
 
 /// `msctl call`, from the first step to the last byte of the answer.
 #[derive(Debug)]
@@ -48,8 +48,17 @@ impl Root {
             self.span.fail(class, failure.what().to_owned());
         }
         let (trace, root) = ids(self.span.context())?;
-        Some(Expected { trace, root, outside: self.outside })
+        Some(Expected { trace, root, outside: self.outside, delivery: Delivery::Unknown })
     }
+}
+
+/// The current span's place, in which nothing is recorded, here or by who is called: the caller decides.
+pub(super) fn unrecorded() -> Context {
+    let current = Context::current();
+    let span = current.span().span_context().clone();
+    let unsampled =
+        SpanContext::new(span.trace_id(), span.span_id(), TraceFlags::NOT_SAMPLED, false, span.trace_state().clone());
+    current.with_remote_span_context(unsampled).with_telemetry_suppressed()
 }
 
 fn ids(context: &Context) -> Option<(TraceId, SpanId)> {

@@ -63,16 +63,20 @@ async fn request_of(stream: &mut TcpStream) -> String {
     }
 }
 
-struct Called {
-    outcome: Result<u16, Error>,
-    out: String,
-    err: String,
+pub(super) struct Called {
+    pub(super) outcome: Result<u16, Error>,
+    pub(super) out: String,
+    pub(super) err: String,
 }
 
-/// `msctl call http://ADDRESS/ --via direct ARGS`, without the process around it.
+/// `msctl call http://ADDRESS/path?q=1 --via direct ARGS`, without the process around it.
 async fn call(address: SocketAddr, args: &[&str]) -> Called {
-    let url = format!("http://{address}/path?q=1");
-    let line = ["msctl", "call", &url, "--via", "direct"];
+    call_url(&format!("http://{address}/path?q=1"), args).await
+}
+
+/// `msctl call URL --via direct ARGS`; a message that is dead is its error.
+pub(super) async fn call_url(url: &str, args: &[&str]) -> Called {
+    let line = ["msctl", "call", url, "--via", "direct"];
     let Command::Call(args) = Cli::try_parse_from(line.iter().chain(args)).unwrap().command else {
         panic!("another verb")
     };
@@ -82,9 +86,15 @@ async fn call(address: SocketAddr, args: &[&str]) -> Called {
     let asked = Asked::default();
     let route = Route { args: &args, globals: &globals, printer: &printer, asked_jaeger: None, asked, sampled: false };
     let outgoing = Outgoing::from_args(&args).unwrap();
+    let root = Root::start(&outgoing);
     let mut sink = Sink::open(None, &printer).unwrap();
-    let answered = answer(&route, outgoing, &Patience::new("calling", args.timeout), &mut sink).await;
-    Called { outcome: answered.map(|answered| answered.status.as_u16()), out: out.text(), err: err.text() }
+    let mut interrupt = Interrupt::listen().unwrap();
+    let answered = result(&route, outgoing, &root, &mut interrupt, &mut sink).await;
+    let outcome = answered.and_then(|answered| match answered.failure {
+        Some(failure) => Err(failure),
+        None => Ok(answered.status.as_u16()),
+    });
+    Called { outcome, out: out.text(), err: err.text() }
 }
 
 #[tokio::test]

@@ -167,3 +167,50 @@ async fn a_lease_that_is_lost_ends_a_deletion() {
     let error = run(&double, &["service-a", "--timeout", "60s"]).await.0.unwrap_err();
     assert!(error.to_string().contains("lost the Lease of service-a"), "{error}");
 }
+
+const CLAIM: &str = "/api/v1/namespaces/shop/persistentvolumeclaims/service-a-database";
+
+/// With the volume of an `SQLite` database.
+fn deployed_with_a_volume() -> Double {
+    let double = deployed();
+    let references =
+        ["apps/v1/Deployment/service-a", "v1/Service/service-a", "v1/PersistentVolumeClaim/service-a-database"];
+    let annotations = json!({ "msctl.dev/inventory": json!(references).to_string() });
+    double.put(LEASE, json!({ "metadata": { "annotations": annotations }, "spec": {} }));
+    let annotations = json!({ "helm.sh/resource-policy": "keep" });
+    double.put(CLAIM, json!({ "metadata": { "labels": labels("msctl"), "annotations": annotations } }));
+    double
+}
+
+#[tokio::test]
+async fn a_databases_volume_stays_and_the_command_that_deletes_it_is_said() {
+    let double = deployed_with_a_volume();
+    let (printer, out, err) = captured();
+    let cli = Cli::try_parse_from(["msctl", "delete", "service-a", "-o", "json"]).unwrap();
+    let Command::Delete(args) = cli.command else { panic!("another verb") };
+    assert_eq!(Box::pin(delete(&double.cluster(), args, &printer)).await, Ok(ExitCode::Done));
+    let report: Value = serde_json::from_str(&out.text()).unwrap();
+    assert_eq!(report[0]["objects"], json!(["service/service-a", "deployment.apps/service-a"]));
+    assert_eq!(report[0]["kept"], json!(["persistentvolumeclaim/service-a-database"]));
+    assert!(err.text().contains("kubectl delete persistentvolumeclaim/service-a-database -n shop"), "{}", err.text());
+    assert_eq!(double.paths(), ["/api/v1/namespaces/shop", CLAIM]);
+}
+
+#[tokio::test]
+async fn a_volume_that_is_left_is_no_service() {
+    let double = deployed_with_a_volume();
+    run(&double, &["service-a"]).await.0.unwrap();
+    let error = run(&double, &["service-a"]).await.0.unwrap_err();
+    assert!(error.to_string().contains("there is no service service-a"), "{error}");
+    assert_eq!(run(&double, &["service-a", "--ignore-not-found"]).await.0, Ok(ExitCode::Done));
+    assert!(double.get(CLAIM).is_some());
+    assert_eq!(double.get(LEASE), None, "no Lease is left behind");
+}
+
+#[tokio::test]
+async fn a_volume_without_the_annotation_goes() {
+    let double = deployed_with_a_volume();
+    double.put(CLAIM, json!({ "metadata": { "labels": labels("msctl") } }));
+    run(&double, &["service-a"]).await.0.unwrap();
+    assert_eq!(double.paths(), ["/api/v1/namespaces/shop"]);
+}

@@ -9,10 +9,9 @@ use super::wanted::Wanted;
 use crate::cli::Format;
 use crate::cluster::apply::{self, Conflicts, Effect, Mode};
 use crate::cluster::inventory::Inventory;
-use crate::cluster::kinds::Reference;
 use crate::cluster::lock::lease_name;
 use crate::cluster::plan::{Action, Plan};
-use crate::cluster::{failure, namespace};
+use crate::cluster::{failure, namespace, remove};
 use crate::error::{Error, ExitCode};
 use crate::output::Printer;
 use reach::Cluster;
@@ -67,7 +66,11 @@ pub(super) async fn server(
             .iter()
             .map(|applied| ObjectReport { object: applied.reference.to_string(), action: applied.action })
             .collect();
-        lines.extend(plan.prune.iter().map(deleted));
+        for reference in &plan.prune {
+            let kept = remove::is_kept(cluster, reference).await?;
+            let action = if kept { Action::Kept } else { Action::Deleted };
+            lines.push(ObjectReport { object: reference.to_string(), action });
+        }
         objects.extend(applied.into_iter().map(|applied| applied.object));
         report.services.push(ServiceReport { name: wanted.service.clone(), objects: lines, rollout: None });
     }
@@ -86,10 +89,6 @@ pub(super) async fn server(
         }
     }
     Ok(ExitCode::Done)
-}
-
-fn deleted(reference: &Reference) -> ObjectReport {
-    ObjectReport { object: reference.to_string(), action: Action::Deleted }
 }
 
 /// What the last deploy left; read only, no Lease is taken for a look.

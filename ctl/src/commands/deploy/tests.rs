@@ -286,3 +286,46 @@ async fn a_bound_of_an_autoscaler_that_is_off_does_not_reset_the_replicas() {
     deploy(&double, &["service-a", "--set", "autoscaling.minReplicas=2"]).await.0.unwrap();
     assert_eq!(double.get(DEPLOYMENT).unwrap()["spec"]["replicas"], 5);
 }
+
+const CLAIM: &str = "/api/v1/namespaces/shop/persistentvolumeclaims/service-a-database";
+
+#[tokio::test]
+async fn a_volume_that_nobody_wants_any_more_stays_and_that_is_said() {
+    let double = ready();
+    double.put("/api/v1/namespaces/shop", json!({}));
+    let file = ["service-a", "--set", "database.kind=sqlite,replicas=1"];
+    let (outcome, out, _) = deploy(&double, &file).await;
+    assert_eq!(outcome, Ok(ExitCode::Done));
+    assert!(out.contains("persistentvolumeclaim/service-a-database created\n"), "{out}");
+
+    let (outcome, out, _) = deploy(&double, &["service-a", "--dry-run=server"]).await;
+    assert_eq!(outcome, Ok(ExitCode::Done));
+    assert!(out.contains("persistentvolumeclaim/service-a-database kept (server dry run)\n"), "{out}");
+
+    let (outcome, out, err) = deploy(&double, &["service-a"]).await;
+    assert_eq!(outcome, Ok(ExitCode::Done));
+    assert!(out.contains("persistentvolumeclaim/service-a-database kept\n"), "{out}");
+    assert!(err.contains("kubectl delete persistentvolumeclaim/service-a-database -n shop"), "{err}");
+    assert!(double.get(CLAIM).is_some());
+
+    // Told once, and taken up again by who wants it.
+    let (_, out, err) = deploy(&double, &["service-a"]).await;
+    assert!(!(out + &err).contains("persistentvolumeclaim"));
+    let (outcome, out, _) = deploy(&double, &file).await;
+    assert_eq!(outcome, Ok(ExitCode::Done));
+    assert!(!out.contains("persistentvolumeclaim/service-a-database created"), "{out}");
+}
+
+#[tokio::test]
+async fn many_replicas_on_a_file_are_refused_and_nothing_is_applied() {
+    for set in [
+        "database.kind=sqlite",
+        "database.kind=sqlite,replicas=3",
+        "database.kind=sqlite,replicas=1,autoscaling.enabled=true",
+    ] {
+        let values = crate::cli::deploy::ValuesArgs { set: vec![set.to_owned()], ..Default::default() };
+        let error = Wanted::all(&["service-a".to_owned()], &values).unwrap_err();
+        assert_eq!(error.code(), ExitCode::Usage);
+        assert!(error.to_string().contains("set database.kind=postgres, or "), "{error}");
+    }
+}

@@ -97,6 +97,26 @@ async fn bounds_that_cross_are_refused_before_anything_is_written() {
 }
 
 #[tokio::test]
+async fn more_than_one_pod_on_a_file_is_refused_with_what_to_set() {
+    let with_file = |double: Double| {
+        let mut deployment = double.get(DEPLOYMENT).unwrap();
+        deployment["metadata"]["annotations"] = json!({ "msctl.dev/database": "sqlite" });
+        double.put(DEPLOYMENT, deployment);
+        double
+    };
+    let double = with_file(with_autoscaler(deployed(1)));
+    for args in [["service-a", "--replicas", "3"], ["service-a", "--max", "3"], ["service-a", "--min", "3"]] {
+        let error = run(&double, &args).await.0.unwrap_err();
+        assert_eq!(error.code(), ExitCode::Failed);
+        let set = "msctl deploy service-a --set database.kind=postgres,database.postgres.secret=SECRET,replicas=3";
+        assert!(error.to_string().contains(set), "{error}");
+    }
+    assert_eq!(double.get(DEPLOYMENT).unwrap()["spec"]["replicas"], 1);
+    assert_eq!(double.get(SCALER).unwrap()["spec"]["maxReplicas"], 8);
+    assert_eq!(run(&with_file(deployed(1)), &["service-a", "--replicas", "0"]).await.0, Ok(ExitCode::Done));
+}
+
+#[tokio::test]
 async fn bounds_without_an_autoscaler_say_how_to_get_one() {
     let error = run(&deployed(2), &["service-a", "--max", "4"]).await.0.unwrap_err();
     assert!(error.to_string().contains("autoscaling.enabled=true"), "{error}");
