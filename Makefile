@@ -1,6 +1,6 @@
 # The verbs of development. Each is one line; the logic is in the scripts they call.
 .DEFAULT_GOAL := help
-.PHONY: help build check test soak bench images cluster cluster-down kind minikube goldens
+.PHONY: help build check test soak chaos bench images cluster cluster-down kind minikube goldens
 
 help:           ## This list
 	@sed -n 's/^\([a-z-]*\): *## */\1\t/p' Makefile | expand -t 16
@@ -12,6 +12,8 @@ test:           ## Every test, the scenarios on a real cluster included
 	tests/run test
 soak:           ## What takes longer by nature: long loads, many rollouts
 	tests/run soak
+chaos:          ## 1,000 kills under load on each database, then every attempt compared with what arrived
+	tests/run chaos
 bench:          ## The figures, each measured beside what it is compared with
 	tests/run bench
 images:         ## The container images, into dist/images
@@ -24,5 +26,5 @@ kind:           ## A kind cluster with the demo installed
 	deploy/kind up
 minikube:       ## A minikube cluster with the demo installed
 	deploy/minikube up
-goldens:        ## Write the generated files anew: chart schemas, goldens, snapshots
+goldens:        ## Write the generated files anew: chart schemas, OpenAPI documents, goldens, snapshots
 	tests/run goldens

@@ -27,6 +27,15 @@ impl Figures {
         }
     }
 
+    /// Prints a figure and notes it when it is under `bound`.
+    pub(crate) fn at_least(&mut self, name: &str, value: f64, bound: f64, unit: &str) {
+        let kept = value >= bound;
+        println!("{name:<64} {value:>9.2} {unit:<4} (at least {bound}) {}", if kept { "ok" } else { "BREACHED" });
+        if !kept {
+            self.breached.push(format!("{name}: {value:.2} {unit}, at least {bound}"));
+        }
+    }
+
     pub(crate) fn verdict(self) -> ExitCode {
         for breach in &self.breached {
             println!("BREACHED {breach}");

@@ -1,12 +1,14 @@
 //! `make bench`: the figures the project promises, each measured beside what it is compared with, in turn, in one run.
 //!
 //! Machines are noisy: what counts are medians, ratios and CPU time. A figure past its bound makes the run fail.
+//! `bench NAME…` takes some measures only; all but `messages` need a cluster.
 #![expect(clippy::print_stdout, reason = "printing figures is what this program is for")]
 
 mod call;
 mod deploy;
 mod figures;
 mod memory;
+mod messages;
 mod start;
 
 use std::process::ExitCode;
@@ -16,13 +18,23 @@ use figures::Figures;
 type Measure = fn(&mut Figures);
 
 fn main() -> ExitCode {
-    let only = std::env::args().nth(1);
+    let only: Vec<String> = std::env::args().skip(1).collect();
     let mut figures = Figures::default();
     // First: the peak memory of child processes is a high-water mark over all of them.
-    let all: [(&str, Measure); 4] =
-        [("start", start::measure), ("memory", memory::measure), ("call", call::measure), ("deploy", deploy::measure)];
+    let all: [(&str, Measure); 5] = [
+        ("start", start::measure),
+        ("memory", memory::measure),
+        ("call", call::measure),
+        ("deploy", deploy::measure),
+        ("messages", messages::measure),
+    ];
+    let unknown = |given: &&String| all.iter().all(|(name, _)| name != *given);
+    if let Some(unknown) = only.iter().find(unknown) {
+        println!("no measure {unknown:?}; there are {:?}", all.map(|(name, _)| name));
+        return ExitCode::from(2);
+    }
     for (name, measure) in all {
-        if only.as_deref().is_none_or(|only| only == name) {
+        if only.is_empty() || only.iter().any(|only| only == name) {
             println!("# {name}");
             measure(&mut figures);
         }
