@@ -73,6 +73,7 @@ pub(crate) struct Settled<D> {
 impl<D> Settled<D> {
     /// Tells the callers.
     pub(crate) fn deliver(self) {
+        // Who is left without an outcome is told that it is not known.
         debug_assert_eq!(self.waiting.len(), self.outcomes.len());
         for (waiting, outcome) in self.waiting.into_iter().zip(self.outcomes) {
             waiting.answer(outcome, self.span.clone());

@@ -21,6 +21,9 @@ pub enum Error {
     /// The database refused this write for what is in it, alone. Nothing was written.
     #[error("the database refused the write: {detail}")]
     Refused { detail: String },
+    /// The service's own code broke a rule that this crate relies on. Nothing was written.
+    #[error("a defect of this service: {detail}; nothing was written")]
+    Defect { detail: String },
     /// A newer version of the service has changed the schema so that this one can't use it any more.
     #[error(
         "the database's schema is version {version}, which only programs from schema version {oldest_program} on may \
@@ -38,6 +41,7 @@ impl Error {
             Self::Unknown { .. } => "unknown_outcome",
             Self::Overloaded => "overloaded",
             Self::Refused { .. } => "refused",
+            Self::Defect { .. } => "defect",
             Self::TooNew { .. } => "schema_too_new",
         }
     }
@@ -50,6 +54,11 @@ impl Error {
         Self::Unknown { detail: detail.into() }
     }
 
+    /// `Apply` gave `given` outcomes for `writes` writes: whose each is, nobody can say.
+    pub(crate) fn miscounted(given: usize, writes: usize) -> Self {
+        Self::Defect { detail: format!("its statements gave {given} outcomes for {writes} writes") }
+    }
+
     pub(crate) fn refused(detail: impl Into<String>) -> Self {
         Self::Refused { detail: detail.into() }
     }
@@ -58,7 +67,7 @@ impl Error {
 /// Seconds until a client should try again: longer than a reconnect usually takes.
 const RETRY_AFTER: u32 = 2;
 
-/// 503 with `Retry-After` for all but [`Error::Refused`], which is 500. Details are the log's: they name hosts and
+/// 503 with `Retry-After` for all but [`Error::Refused`] and [`Error::Defect`], which are 500. Details are the log's: they name hosts and
 /// paths.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -78,6 +87,9 @@ impl From<Error> for Failure {
             Error::Refused { .. } => {
                 return Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the database refused the row");
             }
+            Error::Defect { .. } => {
+                return Self::new(StatusCode::INTERNAL_SERVER_ERROR, "a defect of the service; nothing was stored");
+            }
         };
         Self::unavailable(detail, RETRY_AFTER)
     }
@@ -96,6 +108,8 @@ mod tests {
             assert!(!format!("{failure:?}").contains("secret-host"), "{failure:?}");
             assert!(format!("{failure:?}").contains("retry-after"), "{failure:?}");
         }
-        assert_eq!(Failure::from(Error::refused("")).status(), StatusCode::INTERNAL_SERVER_ERROR);
+        for error in [Error::refused(""), Error::miscounted(1, 2)] {
+            assert_eq!(Failure::from(error).status(), StatusCode::INTERNAL_SERVER_ERROR);
+        }
     }
 }

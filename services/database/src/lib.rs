@@ -17,6 +17,7 @@ mod queue;
 mod schema;
 mod settings;
 pub mod sqlite;
+mod ssl;
 mod state;
 mod statement;
 mod url;

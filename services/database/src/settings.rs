@@ -24,6 +24,7 @@ impl Settings {
         let file =
             env.get(URL_FILE, File(None), "a file that holds it, such as a mounted secret, read at every connect");
         let Some(path) = file.0 else {
+            check(env, URL, &direct);
             return Self { url: direct };
         };
         let shown = path.display().to_string();
@@ -44,12 +45,24 @@ fn in_file(env: &mut Env<'_>, path: &Path, shown: &str) -> Option<Url> {
         }
     };
     match url {
-        Some(Url::Postgres(_)) => Some(Url::Postgres(PostgresUrl::in_file(path))),
+        Some(url @ Url::Postgres(_)) => {
+            check(env, URL_FILE, &url);
+            Some(Url::Postgres(PostgresUrl::in_file(path)))
+        }
         Some(other) => Some(other),
         None => {
             env.mistake(URL_FILE, shown, &format!("a file that holds {}", Url::ALLOWED));
             None
         }
+    }
+}
+
+/// What is a URL, and asks for what is not possible.
+fn check(env: &mut Env<'_>, name: &str, url: &Url) {
+    if let Url::Postgres(postgres) = url
+        && let Some(possible) = postgres.ssl_mistake()
+    {
+        env.mistake(name, &url.to_string(), possible);
     }
 }
 
@@ -88,6 +101,14 @@ mod tests {
         let lookup = |name: &str| (name == URL).then(|| "postgres://me:secret@db:x/a".to_owned());
         let told = settings(&lookup).unwrap_err();
         assert!(told.starts_with(r#"DATABASE_URL="postgres://…" can't be used; allowed: sqlite://PATH"#), "{told}");
+    }
+
+    #[test]
+    fn encryption_that_is_not_possible_is_told_at_the_start() {
+        let lookup = |name: &str| (name == URL).then(|| "postgres://me:secret@db/a?sslmode=verify-full".to_owned());
+        let told = settings(&lookup).unwrap_err();
+        let expected = r#"DATABASE_URL="postgres://db:5432/a" can't be used; allowed: sslrootcert=PATH"#;
+        assert!(told.starts_with(expected), "{told}");
     }
 
     #[test]

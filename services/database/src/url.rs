@@ -9,6 +9,8 @@ use runtime::env::Value;
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
+use crate::ssl::{self, Ssl};
+
 /// Which database a service has.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Url {
@@ -32,9 +34,12 @@ enum Source {
 
 impl PostgresUrl {
     /// A URL of libpq's form: `postgres://[USER[:PASSWORD]@]HOST[:PORT][,…]/DATABASE[?option=value]`.
+    ///
+    /// Encrypted as its options say: `sslmode=disable`, `prefer` (the default), `require`, `verify-ca` or `verify-full`,
+    /// the last two with `sslrootcert=PATH`, a PEM file. `require` asks nobody who the server is, unless there is an
+    /// `sslrootcert`: then it is `verify-ca`. Certificates of clients are not supported.
     pub fn parse(text: &str) -> Option<Self> {
-        is_postgres(text).then(|| Config::from_str(text).ok()).flatten()?;
-        Some(Self(Source::Text(text.to_owned())))
+        parts(text).map(|_| Self(Source::Text(text.to_owned())))
     }
 
     /// What `path` holds at every connect: a mounted secret may change.
@@ -42,21 +47,39 @@ impl PostgresUrl {
         Self(Source::File(path.to_owned()))
     }
 
-    /// What to connect with now. The error names the file, and nothing that is in it.
+    /// What to connect to now. The error names the file, and nothing that is in it.
     pub(crate) fn config(&self) -> Result<Config, String> {
+        self.parts().map(|(config, _)| config)
+    }
+
+    /// The same, with how the connection is to be encrypted.
+    pub(crate) fn target(&self) -> Result<(Config, Ssl), String> {
+        let (config, ssl) = self.parts()?;
+        Ok((config, ssl.map_err(|possible| format!("the URL needs {possible}"))?))
+    }
+
+    /// What it would have to say of encryption, where that can't be.
+    pub(crate) fn ssl_mistake(&self) -> Option<&'static str> {
+        self.parts().ok().and_then(|(_, ssl)| ssl.err())
+    }
+
+    fn parts(&self) -> Result<Parts, String> {
         match &self.0 {
-            Source::Text(text) => Config::from_str(text).map_err(|_| "the URL can't be read".to_owned()),
+            Source::Text(text) => parts(text).ok_or_else(|| "the URL can't be read".to_owned()),
             Source::File(path) => {
                 let text = read(path)?;
-                let config = is_postgres(&text).then(|| Config::from_str(&text).ok()).flatten();
-                config.ok_or_else(|| format!("{} holds no postgres:// URL", path.display()))
+                parts(&text).ok_or_else(|| format!("{} holds no postgres:// URL", path.display()))
             }
         }
     }
 }
 
-fn is_postgres(text: &str) -> bool {
-    text.starts_with("postgres://") || text.starts_with("postgresql://")
+type Parts = (Config, Result<Ssl, &'static str>);
+
+fn parts(text: &str) -> Option<Parts> {
+    let is_postgres = text.starts_with("postgres://") || text.starts_with("postgresql://");
+    let (rest, ssl) = is_postgres.then(|| ssl::split(text))?;
+    Some((Config::from_str(&rest).ok()?, ssl))
 }
 
 /// What the file at `path` holds, without the line's end that editors leave.

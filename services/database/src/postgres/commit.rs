@@ -132,7 +132,7 @@ impl<W: Send + 'static, D: Send + 'static, A: Apply<W, D>> Committer<W, D, A> {
             Err(Uncommitted { error, broken }) => {
                 self.shared.metrics.failed();
                 span.fail(error.kind(), error.to_string());
-                self.shared.state.down(&self.shared.system, &error);
+                self.shared.state.failed(&self.shared.system, &error);
                 (same(batch.waiting.len(), &error), if broken { Err(error) } else { Ok(()) })
             }
         };
@@ -184,10 +184,13 @@ impl<W: Send + 'static, D: Send + 'static, A: Apply<W, D>> Committer<W, D, A> {
             Ok(done) => done,
             Err(error) => return Ok(Err(error)),
         };
-        debug_assert_eq!(done.len(), count, "an outcome for each write");
         if !transaction.is_good() {
             // Broken, because what is still under way would be answered into the next transaction.
             return Err(Uncommitted::broken("a statement failed or was dropped, and its error was kept back"));
+        }
+        if done.len() != count {
+            rollback(session).await?;
+            return Err(Uncommitted { error: Error::miscounted(done.len(), count), broken: false });
         }
         Ok(Ok(done.into_iter().map(Ok).collect()))
     }

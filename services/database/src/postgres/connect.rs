@@ -1,15 +1,22 @@
 //! Making a connection.
 
+use std::error::Error as StdError;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio_postgres::{Config, NoTls};
+use tokio::time::timeout;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, Connection, Error as PgError, Socket};
 
+use super::PATIENCE;
 use super::failure::{describe, unavailable};
 use super::session::Session;
+use super::tls::{Failed, Stream, Tls};
+use crate::ssl::{Mode, Ssl};
 use crate::{Error, PostgresUrl};
 
 /// A connection and the task that moves its bytes.
@@ -51,11 +58,14 @@ const SET_NO_SYNC: &str = "SET synchronous_commit = off";
 
 /// Connects to what `url` says now.
 pub(crate) async fn connect(url: &PostgresUrl) -> Result<Connected, Error> {
-    let mut config = url.config().map_err(Error::unavailable)?;
+    let failed = |detail: String| Error::unavailable(format!("can't connect to {url}: {detail}"));
+    let (mut config, ssl) = url.target().map_err(Error::unavailable)?;
     bound(&mut config);
-    let failed =
-        |error: tokio_postgres::Error| Error::unavailable(format!("can't connect to {url}: {}", describe(&error)));
-    let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
+    // The URL's own bound is of the network's part alone. Each host gets its chance.
+    let patience = PATIENCE * u32::try_from(config.get_hosts().len()).unwrap_or(1).max(1);
+    let connecting = timeout(patience, connect_with(&mut config, &ssl)).await;
+    let connected = connecting.map_err(|_| failed(format!("it did not answer within {patience:?}")))?;
+    let (client, connection) = connected.map_err(failed)?;
     let lost = Lost(tokio::spawn(connection));
     let session = Session::new(client);
     session.client().batch_execute(SET_UP).await.map_err(|error| unavailable(&error))?;
@@ -63,6 +73,50 @@ pub(crate) async fn connect(url: &PostgresUrl) -> Result<Connected, Error> {
         session.client().batch_execute(SET_NO_SYNC).await.map_err(|error| unavailable(&error))?;
     }
     Ok(Connected { session, lost })
+}
+
+type Connecting = (Client, Connection<Socket, Stream<Socket>>);
+
+async fn connect_with(config: &mut Config, ssl: &Ssl) -> Result<Connecting, String> {
+    let tls = Tls::new(ssl)?;
+    // Without a host name there is nothing to say in a handshake.
+    let mode = if ssl.mode == Mode::Prefer && config.get_hosts().is_empty() { Mode::Disable } else { ssl.mode };
+    config.ssl_mode(match mode {
+        Mode::Disable => SslMode::Disable,
+        Mode::Prefer => SslMode::Prefer,
+        Mode::Require | Mode::VerifyCa | Mode::VerifyFull => SslMode::Require,
+    });
+    let connected = match config.connect(tls.clone()).await {
+        Err(error) if mode == Mode::Prefer && is_of_encryption(&error) => {
+            config.ssl_mode(SslMode::Disable).connect(tls).await
+        }
+        connected => connected,
+    };
+    connected.map_err(|error| told(&error, ssl))
+}
+
+/// Whether the same server may take the connection without encryption, as libpq tries it then.
+fn is_of_encryption(error: &PgError) -> bool {
+    error.source().is_some_and(<dyn StdError>::is::<Failed>)
+        || error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
+}
+
+/// Before a connection is there, no error can hold data, and each of its causes says something.
+fn told(error: &PgError, ssl: &Ssl) -> String {
+    if error.as_db_error().is_some() {
+        return describe(error);
+    }
+    let mut causes = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        causes = format!("{causes}: {error}");
+        cause = error.source();
+    }
+    if error.source().is_some_and(<dyn StdError>::is::<std::io::Error>) || ssl.mode == Mode::Prefer {
+        return causes;
+    }
+    let roots = ssl.roots.as_ref().map(|path| format!(", sslrootcert={}", path.display())).unwrap_or_default();
+    format!("{causes} (sslmode={}{roots})", ssl.mode.name())
 }
 
 /// Bounds where the URL sets none: a server that is gone without a word is noticed in 15 s or so.

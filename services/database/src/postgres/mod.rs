@@ -1,4 +1,6 @@
-//! Postgres: one connection commits batches, a second one reads; both are made anew when they break.
+//! Postgres: one connection commits batches, a second one reads; both are made anew when they break. They are encrypted as
+//! the URL's `sslmode` says ([`PostgresUrl::parse`]), by rustls. Services have no file system of a system around them, so
+//! authorities come from the file that the URL's `sslrootcert` names alone.
 
 mod commit;
 mod connect;
@@ -6,6 +8,7 @@ mod failure;
 mod migrate;
 mod read;
 mod session;
+mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +38,8 @@ pub trait Apply<W, D>: Send + 'static {
     /// most of its cost: give it arrays, and send those that do not need each other's rows together
     /// (`tokio::try_join!`).
     ///
+    /// With another number of outcomes nothing is committed, and every caller gets [`Error::Defect`].
+    ///
     /// # Errors
     /// A constraint's or a value's error makes the caller roll back and apply the writes singly.
     fn apply(
@@ -54,11 +59,11 @@ pub struct Postgres<W, D> {
 
 impl<W: Send + 'static, D: Send + 'static> Postgres<W, D> {
     /// Connects to `url` and brings the schema up to date, in a task: this returns at once, and the service is ready
-    /// once that has succeeded. To be called in a tokio runtime.
+    /// once that has succeeded and the connection for reads is there too. To be called in a tokio runtime.
     pub fn open(url: PostgresUrl, migrations: Migrations, apply: impl Apply<W, D>, context: Context) -> Self {
         let shared = Shared::new(system(&url), context);
         let (end, ended) = watch::channel(());
-        let reader = Reader::start(url.clone());
+        let reader = Reader::start(url.clone(), Arc::clone(&shared));
         let committer = Committer::new(Arc::clone(&shared), apply, url, migrations, reader.signals());
         tokio::spawn({
             let shared = Arc::clone(&shared);

@@ -12,10 +12,10 @@ use super::connect::{Connected, connect};
 use super::failure::{Trouble, trouble, unavailable};
 use super::session::Session;
 use crate::backoff::Backoff;
+use crate::writer::Shared;
 use crate::{Error, PostgresUrl};
 
-/// How long a read waits for a connection that is being made. It is made after the one for writes, with which the service
-/// is ready.
+/// How long a read waits for a connection that is being made anew.
 const OPENING: Duration = Duration::from_secs(1);
 
 /// Cheap to clone; the connection ends with the last clone.
@@ -36,7 +36,11 @@ pub(crate) struct Signals {
 }
 
 impl Reader {
-    pub(crate) fn start(url: PostgresUrl) -> Self {
+    pub(crate) fn start<W, D>(url: PostgresUrl, shared: Arc<Shared<W, D>>) -> Self
+    where
+        W: Send + 'static,
+        D: Send + 'static,
+    {
         let (publish, session) = watch::channel(Err(Error::unavailable("it is being opened")));
         let (end, mut ended) = watch::channel(false);
         let signals = Arc::new(Signals::default());
@@ -46,7 +50,7 @@ impl Reader {
                 tokio::select! {
                     // The sender's end, with the last reader, is one too.
                     _ = ended.wait_for(|ended| *ended) => {}
-                    () = keep(&url, &signals, &publish) => {}
+                    () = keep(&url, &signals, &publish, &shared) => {}
                 }
                 let _ = publish.send_replace(Err(Error::unavailable("it is closed: the service is shutting down")));
             }
@@ -97,13 +101,20 @@ impl Reader {
 }
 
 /// Keeps a connection, for ever.
-async fn keep(url: &PostgresUrl, signals: &Signals, publish: &watch::Sender<Result<Session, Error>>) {
+async fn keep<W, D>(
+    url: &PostgresUrl,
+    signals: &Signals,
+    publish: &watch::Sender<Result<Session, Error>>,
+    shared: &Shared<W, D>,
+) {
     let mut backoff = Backoff::new();
     signals.begin.notified().await;
     loop {
         let error = match connect(url).await {
             Ok(Connected { session, lost }) => {
                 let _ = publish.send_replace(Ok(session));
+                // In this order: who is told that it is ready may read.
+                shared.state.readable();
                 backoff = Backoff::new();
                 tokio::select! {
                     error = lost => error,
@@ -113,6 +124,7 @@ async fn keep(url: &PostgresUrl, signals: &Signals, publish: &watch::Sender<Resu
             Err(error) => error,
         };
         tracing::debug!("the connection for reads: {error}");
+        shared.state.unreadable(&shared.system, &error);
         let _ = publish.send_replace(Err(error));
         sleep(backoff.next()).await;
     }

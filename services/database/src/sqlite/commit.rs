@@ -10,6 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::Apply;
 use super::failure::{Trouble, commit_is_unknown, describe, trouble, unavailable};
 use super::file::{Database, lock_failed};
+use super::read::Reader;
 use crate::Error;
 use crate::backoff::Backoff;
 use crate::batch::{Batch, Settled, same};
@@ -22,6 +23,8 @@ pub(crate) struct Committer<W, D, A> {
     shared: Arc<Shared<W, D>>,
     apply: A,
     database: Database,
+    /// Until it has been told that the file is there.
+    reader: Option<Reader>,
     settled: UnboundedSender<Settled<D>>,
     /// Since the last commit that succeeded.
     trouble: Option<Backoff>,
@@ -46,6 +49,19 @@ struct Uncommitted {
     lasting: bool,
 }
 
+/// Why writes were not applied.
+enum NotApplied {
+    Database(rusqlite::Error),
+    /// There is not one outcome for each of them.
+    Miscounted(Error),
+}
+
+impl From<rusqlite::Error> for NotApplied {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
 type Outcomes<D> = Vec<Result<D, Error>>;
 
 impl<W: Send + 'static, D: Send + 'static, A: Apply<W, D>> Committer<W, D, A> {
@@ -53,9 +69,10 @@ impl<W: Send + 'static, D: Send + 'static, A: Apply<W, D>> Committer<W, D, A> {
         shared: Arc<Shared<W, D>>,
         apply: A,
         database: Database,
+        reader: Reader,
         settled: UnboundedSender<Settled<D>>,
     ) -> Self {
-        Self { shared, apply, database, settled, trouble: None }
+        Self { shared, apply, database, reader: Some(reader), settled, trouble: None }
     }
 
     /// Until the queue is closed and empty.
@@ -65,6 +82,9 @@ impl<W: Send + 'static, D: Send + 'static, A: Apply<W, D>> Committer<W, D, A> {
                 Ok(connection) => {
                     self.shared.metrics.connects.inc();
                     self.shared.up();
+                    if let Some(reader) = self.reader.take() {
+                        reader.open(Arc::clone(&self.shared));
+                    }
                     let broken = self.serve(&connection);
                     self.database.close(connection);
                     broken
@@ -181,7 +201,14 @@ impl<W: Send + 'static, D: Send + 'static, A: Apply<W, D>> Committer<W, D, A> {
             Err(Uncommitted { error, lasting }) => {
                 self.shared.metrics.failed();
                 span.fail(error.kind(), error.to_string());
-                let next = if lasting { Next::Broken(error.clone()) } else { Next::Failed(error.clone()) };
+                let next = match (&error, lasting) {
+                    (Error::Defect { .. }, _) => {
+                        self.shared.state.failed(&self.shared.system, &error);
+                        Next::Go
+                    }
+                    (_, true) => Next::Broken(error.clone()),
+                    (_, false) => Next::Failed(error.clone()),
+                };
                 (same(batch.waiting.len(), &error), next)
             }
         };
@@ -201,7 +228,7 @@ impl<W: Send + 'static, D: Send + 'static, A: Apply<W, D>> Committer<W, D, A> {
     ) -> Result<Outcomes<D>, Uncommitted> {
         let (transaction, mut outcomes) = match self.applied(&transaction, &mut batch.writes) {
             Ok(outcomes) => (transaction, outcomes),
-            Err(error) if trouble(&error) == Trouble::Row => {
+            Err(NotApplied::Database(error)) if trouble(&error) == Trouble::Row => {
                 // Back to before the batch; a batch of one has its answer.
                 drop(transaction);
                 if let [_] = batch.writes.as_slice() {
@@ -211,7 +238,7 @@ impl<W: Send + 'static, D: Send + 'static, A: Apply<W, D>> Committer<W, D, A> {
                 let outcomes = self.singly(&transaction, &mut batch.writes)?;
                 (transaction, outcomes)
             }
-            Err(error) => return Err(self.uncommitted(&error)),
+            Err(error) => return Err(self.not_applied(error)),
         };
         if failpoints::planted("ack-before-commit") {
             let waiting = std::mem::take(&mut batch.waiting);
@@ -223,9 +250,11 @@ impl<W: Send + 'static, D: Send + 'static, A: Apply<W, D>> Committer<W, D, A> {
         Ok(outcomes)
     }
 
-    fn applied(&mut self, transaction: &Transaction<'_>, writes: &mut [W]) -> rusqlite::Result<Outcomes<D>> {
+    fn applied(&mut self, transaction: &Transaction<'_>, writes: &mut [W]) -> Result<Outcomes<D>, NotApplied> {
         let done = self.apply.apply(transaction, writes)?;
-        debug_assert_eq!(done.len(), writes.len(), "an outcome for each write");
+        if done.len() != writes.len() {
+            return Err(NotApplied::Miscounted(Error::miscounted(done.len(), writes.len())));
+        }
         Ok(done.into_iter().map(Ok).collect())
     }
 
@@ -235,15 +264,16 @@ impl<W: Send + 'static, D: Send + 'static, A: Apply<W, D>> Committer<W, D, A> {
         for write in writes {
             let applied = transaction
                 .execute_batch("SAVEPOINT single")
+                .map_err(NotApplied::from)
                 .and_then(|()| self.applied(transaction, std::slice::from_mut(write)));
             match applied {
                 Ok(single) => outcomes.extend(single),
-                Err(error) if trouble(&error) == Trouble::Row => {
+                Err(NotApplied::Database(error)) if trouble(&error) == Trouble::Row => {
                     let undone = transaction.execute_batch("ROLLBACK TO single");
                     undone.map_err(|error| self.uncommitted(&error))?;
                     outcomes.push(self.refused(&error));
                 }
-                Err(error) => return Err(self.uncommitted(&error)),
+                Err(error) => return Err(self.not_applied(error)),
             }
             transaction.execute_batch("RELEASE single").map_err(|error| self.uncommitted(&error))?;
         }
@@ -253,6 +283,13 @@ impl<W: Send + 'static, D: Send + 'static, A: Apply<W, D>> Committer<W, D, A> {
     fn refused(&self, error: &rusqlite::Error) -> Result<D, Error> {
         self.shared.metrics.refused();
         Err(Error::refused(describe(error, &self.database.path)))
+    }
+
+    fn not_applied(&self, error: NotApplied) -> Uncommitted {
+        match error {
+            NotApplied::Database(error) => self.uncommitted(&error),
+            NotApplied::Miscounted(error) => Uncommitted { error, lasting: false },
+        }
     }
 
     fn uncommitted(&self, error: &rusqlite::Error) -> Uncommitted {

@@ -38,6 +38,8 @@ pub trait Apply<W, D>: Send + 'static {
     /// It may be called again with the same writes, after a roll-back: nothing may be taken out of a write that a second
     /// try needs. Constraints must not be deferred to the commit, where nobody can say whose write broke them.
     ///
+    /// With another number of outcomes nothing is committed, and every caller gets [`Error::Defect`].
+    ///
     /// # Errors
     /// A constraint's or a value's error makes the caller roll back and apply the writes singly.
     fn apply(&mut self, transaction: &Transaction<'_>, writes: &mut [W]) -> rusqlite::Result<Vec<D>>;
@@ -53,18 +55,16 @@ pub struct Sqlite<W, D> {
 
 impl<W: Send + 'static, D: Send + 'static> Sqlite<W, D> {
     /// Opens the file at `path`, which is made if it is missing, and brings its schema up to date, on a thread of its
-    /// own: this returns at once, and the service is ready once that has succeeded. To be called in a tokio runtime.
+    /// own: this returns at once, and the service is ready once that has succeeded and the file is open for reads
+    /// too. To be called in a tokio runtime.
     pub fn open(path: PathBuf, migrations: Migrations, apply: impl Apply<W, D>, context: Context) -> Self {
         let namespace = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let shared = Shared::new(System { name: "sqlite", namespace, server: None }, context);
         let generation = Generation::default();
         let (settled, settling) = mpsc::unbounded_channel();
-        let committer = Committer::new(
-            Arc::clone(&shared),
-            apply,
-            Database::new(path.clone(), migrations, generation.clone()),
-            settled,
-        );
+        let reader = Reader::start(Database::new(path.clone(), migrations, generation.clone()));
+        let database = Database::new(path, migrations, generation);
+        let committer = Committer::new(Arc::clone(&shared), apply, database, reader.clone(), settled);
         let (end, ended) = watch::channel(());
         let thread = thread::Builder::new().name("sqlite-write".to_owned()).stack_size(STACK);
         match thread.spawn(move || committer.run()) {
@@ -73,7 +73,6 @@ impl<W: Send + 'static, D: Send + 'static> Sqlite<W, D> {
             }
             Err(error) => shared.down(&Error::unavailable(format!("can't start a thread: {error}"))),
         }
-        let reader = Reader::start(Database::new(path, migrations, generation));
         Self { writer: Writer::new(shared), reader, ended }
     }
 

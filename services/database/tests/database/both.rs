@@ -1,7 +1,7 @@
 //! What holds for both databases.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use database::Error;
 use database::postgres::Postgres;
@@ -63,6 +63,7 @@ on_both! {
     an_older_program_works_beside_a_newer_schema_until_that_excludes_it
     a_migration_that_fails_leaves_nothing_behind
     a_broken_statement_is_no_rows_fault
+    a_store_that_miscounts_commits_nothing_and_is_told_so
 }
 
 async fn what_is_written_is_read_again(fresh: Fresh) {
@@ -153,10 +154,15 @@ async fn many_openers_at_once_migrate_once_and_lose_nothing(fresh: Fresh) {
 async fn a_service_is_ready_once_its_schema_is_there(fresh: Fresh) {
     let health = Health::new();
     let db = fresh.open_with(SCHEMA, &health);
-    assert_eq!(health.readiness(), Readiness::WaitingFor(vec!["the database's migrations"]));
+    let both = vec!["the database's migrations", "the database's connection for reads"];
+    assert_eq!(health.readiness(), Readiness::WaitingFor(both));
     let early = db.write(row(1)).await;
     assert!(matches!(early, Err(Error::Unavailable { .. })), "{early:?}");
     until("the service is ready", async || health.readiness() == Readiness::Ready).await;
+    let opened = Instant::now();
+    assert_eq!(db.ids().await, Ok(vec![]), "who is told that it is ready may read");
+    assert_eq!(db.write(row(1)).await, Ok(1), "and write");
+    assert!(opened.elapsed() < Duration::from_secs(5), "{:?}", opened.elapsed());
 }
 
 async fn an_older_program_works_beside_a_newer_schema_until_that_excludes_it(fresh: Fresh) {
@@ -217,6 +223,25 @@ async fn a_broken_statement_is_no_rows_fault(fresh: Fresh) {
     let patience = Duration::from_secs(5);
     let after = async { until("it goes on", async || db.write(row(1)).await.is_ok()).await };
     tokio::time::timeout(patience, after).await.expect("it goes on at once, or soon");
+}
+
+async fn a_store_that_miscounts_commits_nothing_and_is_told_so(fresh: Fresh) {
+    let db = fresh.open().opened().await;
+    let defect = |given, writes| {
+        Err(Error::Defect { detail: format!("its statements gave {given} outcomes for {writes} writes") })
+    };
+    let writes: Vec<_> = [row(1), Write::Forgotten { id: 2 }, row(3)].map(|write| spawn(&db, write)).into();
+    for write in writes {
+        assert_eq!(write.await.unwrap(), defect(2, 3), "whose the two outcomes are, nobody knows");
+    }
+    db.write(row(7)).await.expect("it goes on");
+    // A bad row has the batch applied singly.
+    let writes: Vec<_> = [row(4), row(7), Write::Forgotten { id: 5 }].map(|write| spawn(&db, write)).into();
+    for write in writes {
+        assert_eq!(write.await.unwrap(), defect(0, 1));
+    }
+    assert_eq!(db.ids().await, Ok(vec![7]));
+    assert_eq!(db.write(row(8)).await, Ok(1), "at once");
 }
 
 fn spawn(db: &Db, write: Write) -> tokio::task::JoinHandle<Result<usize, Error>> {

@@ -3,8 +3,10 @@
 
 mod both;
 mod collector;
+mod limit;
 mod postgres;
 mod processes;
 mod sqlite;
 mod store;
+mod tls;
 mod trace;

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use database::postgres::Postgres;
 use database::postgres::tokio_postgres::{self, NoTls};
 use database::{Error, PostgresUrl};
+use runtime::Readiness;
 use test_postgres::{Kill, Options};
 
 use crate::store::{Db, Write, postgres, row, until};
@@ -166,6 +168,42 @@ async fn a_url_in_a_file_is_read_again_at_every_connect() {
     until("it is there", async || db.write(row(1)).await.is_ok()).await;
 }
 
+#[tokio::test]
+async fn a_service_that_can_write_and_not_read_is_not_ready() {
+    let Some(server) = test_postgres::shared() else { return };
+    let database = server.database();
+    let (admin, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let role = format!("{}_role", database.name());
+    let made = format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 1; GRANT ALL ON SCHEMA public TO {role}");
+    admin.batch_execute(&made).await.unwrap();
+    let context = crate::store::context(&crate::collector::no_telemetry());
+    let health = context.health.clone();
+    let url = PostgresUrl::parse(&database.url().replace("//postgres@", &format!("//{role}@"))).unwrap();
+    let db = Db::Postgres(Postgres::open(url, crate::store::SCHEMA, crate::store::Store, context));
+
+    until("it writes", async || db.write(row(1)).await.is_ok()).await;
+    let waiting = Readiness::WaitingFor(vec!["the database's connection for reads"]);
+    until("its schema is there", async || health.readiness() == waiting).await;
+
+    admin.batch_execute(&format!("ALTER ROLE {role} CONNECTION LIMIT 2")).await.unwrap();
+    until("it is ready", async || health.readiness() == Readiness::Ready).await;
+    assert_eq!(db.ids().await, Ok(vec![1]));
+    db.close().await;
+    let drop_role = format!("DROP OWNED BY {role}; DROP ROLE {role}");
+    admin.batch_execute(&drop_role).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_accepts_and_says_nothing_is_given_up() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let db = postgres(&format!("postgres://postgres@{}/a", silent.local_addr().unwrap()));
+    until("it is told", async || {
+        matches!(db.write(row(1)).await, Err(Error::Unavailable { detail }) if detail.contains("did not answer within"))
+    })
+    .await;
+}
+
 /// Keeps the error of a failed statement to itself, which leaves the transaction one that a COMMIT rolls back.
 struct Careless;
 
@@ -208,7 +246,7 @@ fn a_url_needs_a_scheme() {
     assert!(PostgresUrl::parse("host=localhost").is_none());
 }
 
-async fn terminate(admin: &tokio_postgres::Client) {
+pub(crate) async fn terminate(admin: &tokio_postgres::Client) {
     let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
         WHERE datname = current_database() AND pid <> pg_backend_pid()";
     admin.query(others, &[]).await.unwrap();
