@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 
 /// What can meet any request before or beside its handler, by status. A route that has an answer of its own with one of
-/// them describes both.
+/// them keeps its own description.
 const REFUSALS: [(&str, &str); 6] = [
     ("400", "BadHead"),
     ("408", "TooSlow"),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::Router;
 use axum::body::Body;
-use http::header::ALLOW;
+use http::header::{ALLOW, CONTENT_TYPE};
 use http::{Method, Request, StatusCode};
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -27,7 +27,7 @@ pub fn described(document: &Value) -> Routes {
 /// axum has no list of a router's paths but in its `Debug` text, which also knows those that were merged in from
 /// elsewhere. Should that text change, there are no paths, and whatever is compared with them fails.
 pub async fn served(router: &Router) -> Routes {
-    let mut routes = Routes::new();
+    let mut found = Routes::new();
     for path in paths(&format!("{router:?}")) {
         let method = Method::from_bytes(b"NOBODY-HAS-THIS-METHOD").expect("a token");
         let mut request = Request::new(Body::empty());
@@ -37,9 +37,20 @@ pub async fn served(router: &Router) -> Routes {
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
         let allow = answer.headers().get(ALLOW).expect("Allow").to_str().expect("methods");
         let methods = allow.split(',').map(str::trim).filter(|method| *method != "HEAD");
-        routes.extend(methods.map(|method| format!("{method} {path}")));
+        found.extend(methods.map(|method| format!("{method} {path}")));
     }
-    routes
+    found
+}
+
+/// The document that `router` serves.
+pub async fn published(router: &Router) -> Value {
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = api::OPENAPI_PATH.parse().expect("a path");
+    let answer = router.clone().oneshot(request).await.expect("a router never fails");
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.headers()[CONTENT_TYPE], api::JSON);
+    let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.expect("a body");
+    serde_json::from_slice(&body).expect("JSON")
 }
 
 /// The texts in quotes that begin with a slash, but for axum's own name of the fallback.

@@ -59,8 +59,8 @@ fn the_checked_in_document_is_the_one_that_the_code_has() {
 }
 
 #[tokio::test]
-async fn what_is_described_is_routed_and_what_is_routed_is_described() {
-    let described = test_openapi::routes::described(&test_openapi::complete(&Document::openapi()));
+async fn what_is_described_is_routed_and_what_is_routed_is_described_and_published() {
+    let document = test_openapi::complete(&Document::openapi());
     let folder = std::env::temp_dir().join(format!("service-a-openapi-{}", std::process::id()));
     std::fs::create_dir(&folder).unwrap();
     // The routes are put together differently with a database and without.
@@ -72,7 +72,8 @@ async fn what_is_described_is_routed_and_what_is_routed_is_described() {
             messages: crate::MessagesConfig::default(),
         };
         let (router, stop) = crate::app(&config, context());
-        assert_eq!(described, test_openapi::routes::served(&router).await);
+        assert_eq!(test_openapi::routes::described(&document), test_openapi::routes::served(&router).await);
+        assert_eq!(document, test_openapi::routes::published(&router).await);
         stop.await;
     }
     std::fs::remove_dir_all(&folder).unwrap();

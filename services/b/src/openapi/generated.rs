@@ -54,11 +54,12 @@ fn the_checked_in_document_is_the_one_that_the_code_has() {
 }
 
 #[tokio::test]
-async fn what_is_described_is_routed_and_what_is_routed_is_described() {
+async fn what_is_described_is_routed_and_what_is_routed_is_described_and_published() {
     let document = test_openapi::complete(&Document::openapi());
     let config = crate::Config { database: database::Url::None, retention: std::time::Duration::from_hours(1) };
     let (router, _stop) = crate::app(config, context());
     assert_eq!(test_openapi::routes::described(&document), test_openapi::routes::served(&router).await);
+    assert_eq!(document, test_openapi::routes::published(&router).await);
 }
 
 fn context() -> runtime::Context {

@@ -28,7 +28,8 @@ use crate::store::Backend;
     description = "The message is committed before any answer of 201 or 202. 201 once B has it. 202 at once with \
         `Prefer: respond-async`; else when B does not have it before the wait ends (DELIVERY_WAIT, 5 s unless set \
         otherwise, or less by `Prefer: wait`), or when B refused it for good (`state` is `dead` then). `Location` says \
-        where it can be followed. The body is kept and delivered as it was written. `application/*+json` is taken too.",
+        where it can be followed. The body is kept and delivered as it was written. `application/*+json` is taken too. \
+        503 also when OUTBOX_LIMIT messages (100,000 unless set otherwise) wait for their delivery.",
     params(
         ("Prefer" = Option<String>, Header, example = json!("respond-async"),
             description = "RFC 7240: `respond-async` does not wait for B, `wait=N` waits N seconds at most. What is not \
