@@ -3,9 +3,12 @@
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use test_postgres::{Fsync, Guard};
+use tokio::time::{sleep, timeout};
 
+use crate::client::Connection;
 use crate::databases::{Databases, Engine};
 use crate::error::{Failure, Result};
 use crate::front::{Cuts, Front, Live};
@@ -14,6 +17,9 @@ use crate::service::{Process, Service};
 
 /// Processes of each service.
 pub(crate) const REPLICAS: usize = 2;
+
+/// Until a service has its database.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a run works on. Nothing of it outlives this value, nor this process.
 #[derive(Debug)]
@@ -57,9 +63,20 @@ impl Fleet {
         Ok(())
     }
 
-    /// Starts one process of a service, in its first place.
+    /// Starts one process of a service, in its first place, and waits until it has its database.
     pub(crate) async fn serve_one(&self, service: &Service) -> Result<Process> {
         let process = service.serve().await?;
+        let action = format!("wait for the database of {:?}", service.who);
+        let usable = async {
+            let mut connection = Connection::open(process.address).await?;
+            // Both services list their messages at the same path.
+            while connection.get(api::a::MESSAGES_PATH).await?.status != http::StatusCode::OK {
+                sleep(Duration::from_millis(10)).await;
+            }
+            Ok::<_, String>(())
+        };
+        let waited = timeout(PATIENCE, usable).await.map_err(Failure::to(&action))?;
+        waited.map_err(|why| Failure::new(action, why))?;
         let live = if service.who == Who::A { &self.live_a } else { &self.live_b };
         live.set(0, Some(process.address));
         Ok(process)
