@@ -79,6 +79,11 @@ impl<W, D> Queue<W, D> {
         inner.entries.drain(..count).collect()
     }
 
+    /// How many writes wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().entries.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.lock().entries.is_empty()
     }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::Apply;
+use super::crowd::Crowd;
 use super::failure::{Trouble, commit_is_unknown, describe, trouble, unavailable};
 use super::file::{Database, lock_failed};
 use super::read::Reader;
@@ -28,6 +29,7 @@ pub(crate) struct Committer<W, D, A> {
     settled: UnboundedSender<Settled<D>>,
     /// Since the last commit that succeeded.
     trouble: Option<Backoff>,
+    crowd: Crowd,
 }
 
 /// What comes after a batch.
@@ -72,7 +74,7 @@ impl<W: Send + 'static, D: Send + 'static, A: Apply<W, D>> Committer<W, D, A> {
         reader: Reader,
         settled: UnboundedSender<Settled<D>>,
     ) -> Self {
-        Self { shared, apply, database, reader: Some(reader), settled, trouble: None }
+        Self { shared, apply, database, reader: Some(reader), settled, trouble: None, crowd: Crowd::new() }
     }
 
     /// Until the queue is closed and empty.
@@ -160,7 +162,19 @@ impl<W: Send + 'static, D: Send + 'static, A: Apply<W, D>> Committer<W, D, A> {
         }
     }
 
+    /// Waits for callers that are about to come back.
+    fn gather(&self) {
+        let queue = &self.shared.queue;
+        while let Some(left) = self.crowd.wait(queue.len()) {
+            if queue.is_closed() {
+                return;
+            }
+            thread::park_timeout(left);
+        }
+    }
+
     fn batch(&mut self, connection: &Connection) -> Next {
+        self.gather();
         // What comes while we wait for others is part of the batch, so it is taken only afterwards.
         if let Err(error) = self.database.lock.lock() {
             return Next::Broken(lock_failed(&self.database.path, &error));
@@ -194,7 +208,9 @@ impl<W: Send + 'static, D: Send + 'static, A: Apply<W, D>> Committer<W, D, A> {
         drop(current);
         let (outcomes, next) = match committed {
             Ok(outcomes) => {
-                self.shared.metrics.committed(batch.writes.len(), started.elapsed());
+                let lasted = started.elapsed();
+                self.shared.metrics.committed(batch.writes.len(), lasted);
+                self.crowd.committed(batch.writes.len(), self.shared.queue.len(), lasted);
                 self.recovered();
                 (outcomes, Next::Go)
             }

@@ -6,6 +6,7 @@
 //! unlucky one starve.
 
 mod commit;
+mod crowd;
 mod failure;
 mod file;
 mod lock;
