@@ -84,7 +84,12 @@ pub(crate) fn must(command: &mut Command) {
 }
 
 fn children_cpu() -> Duration {
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("getrusage of children");
+    cpu_of(UsageWho::RUSAGE_CHILDREN)
+}
+
+/// User and system time.
+pub(crate) fn cpu_of(who: UsageWho) -> Duration {
+    let usage = getrusage(who).expect("getrusage");
     [usage.user_time(), usage.system_time()]
         .into_iter()
         .map(|time| {

@@ -13,7 +13,7 @@ use super::databases::{Databases, Kind};
 use super::load;
 use super::rate::{Progress, Rate, counted};
 
-/// Of SQLite, which has one writer: messages that share a sync.
+/// Of `SQLite`, which has one writer: messages that share a sync.
 const SHARING: u64 = 50;
 /// Of Postgres, which lets the commits of several connections share one.
 const CONNECTIONS: usize = 32;
@@ -98,12 +98,7 @@ fn in_sqlite(
 
 /// Every connection for itself. BEGIN, statement and COMMIT go to the server together: one round trip, as in the
 /// services.
-fn in_postgres(
-    url: &str,
-    progress: &Progress,
-    sql: &str,
-    parameters: impl Fn() -> Vec<Box<dyn ToSql + Sync>>,
-) {
+fn in_postgres(url: &str, progress: &Progress, sql: &str, parameters: impl Fn() -> Vec<Box<dyn ToSql + Sync>>) {
     let connection = || async {
         let client = postgres(url).await;
         let statement = client.prepare(sql).await.expect("a statement");

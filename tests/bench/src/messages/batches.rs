@@ -16,7 +16,10 @@ pub(crate) struct Batches {
 impl Batches {
     /// From the text of its metrics.
     pub(crate) fn of(metrics: &str) -> Self {
-        Self { rows: mean(metrics, "database_batch_writes"), milliseconds: mean(metrics, "database_commit_seconds") * 1e3 }
+        Self {
+            rows: mean(metrics, "database_batch_writes"),
+            milliseconds: mean(metrics, "database_commit_seconds") * 1e3,
+        }
     }
 
     pub(crate) fn report(figures: &Figures, kind: Kind, rounds: &[Self]) {

@@ -22,7 +22,7 @@ pub(crate) struct Databases {
     guard: Guard,
 }
 
-/// An empty database; one of Postgres goes when this is dropped, one of SQLite with the folder.
+/// An empty database; one of Postgres goes when this is dropped, one of `SQLite` with the folder.
 #[derive(Debug)]
 pub(crate) struct Fresh {
     url: String,
@@ -89,7 +89,7 @@ impl Fresh {
         &self.url
     }
 
-    /// The file of one of SQLite.
+    /// The file of one of `SQLite`.
     pub(crate) fn path(&self) -> &Path {
         Path::new(self.url.strip_prefix("sqlite://").expect("a database of SQLite"))
     }

@@ -9,7 +9,7 @@ use super::{NO_LIMIT, PAUSED, http};
 use crate::figures::Figures;
 
 const COUNT: u32 = 20_000;
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// From the start of A's process until B has them all; reading what is undelivered from the database included.
 pub(crate) fn measure(figures: &mut Figures, databases: &Databases, kind: Kind) {
@@ -38,6 +38,6 @@ pub(crate) fn measure(figures: &mut Figures, databases: &Databases, kind: Kind) 
 fn messages(service_b: &Service<'_>) -> u64 {
     let (status, body) = http::get(service_b.address, api::b::STATS_PATH).expect("B's counts");
     assert_eq!(status, 200, "{body}");
-    let stats: api::message::Stats = serde_json::from_str(&body).expect("B's counts");
-    stats.messages
+    let counts: api::message::Stats = serde_json::from_str(&body).expect("B's counts");
+    counts.messages
 }

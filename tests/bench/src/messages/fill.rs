@@ -93,8 +93,11 @@ async fn into_postgres(url: &str, count: usize) {
         let _ = writeln!(messages, "{id}\t1\t1\t{created_at}\t{delivered_at}\t{body}");
         if n % KEYED == 0 {
             let (key, hash, expires_at) = key(&row);
-            let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-            let _ = writeln!(keys, "{key}\t\\\\x{hash}\t{id}\t{expires_at}");
+            let _ = write!(keys, "{key}\t\\\\x");
+            for byte in hash {
+                let _ = write!(keys, "{byte:02x}");
+            }
+            let _ = writeln!(keys, "\t{id}\t{expires_at}");
         }
         if n % CHUNK == CHUNK - 1 {
             sink.send(Cursor::new(std::mem::take(&mut messages))).await.expect("new messages");

@@ -1,6 +1,6 @@
 //! Messages: what is acknowledged, delivered and applied, beside the same statements without a service around them.
 //!
-//! Needs no cluster: A and B are processes of this machine, their databases SQLite and a private Postgres, both on a
+//! Needs no cluster: A and B are processes of this machine, their databases `SQLite` and a private Postgres, both on a
 //! disk with every sync made. The load shares the machine's cores with what it loads, as does the bare loop with its
 //! database: ratios of one run are what counts.
 
@@ -53,7 +53,7 @@ pub(crate) fn measure(figures: &mut Figures) {
 /// Runs both `rounds` times, each time in the other order: what one leaves behind is the other's burden as often.
 fn in_turn<A, B>(rounds: usize, mut first: impl FnMut() -> A, mut second: impl FnMut() -> B) -> Vec<(A, B)> {
     let both = |round: usize| {
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             let one = first();
             (one, second())
         } else {

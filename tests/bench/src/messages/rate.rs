@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::resource::UsageWho;
 
 use super::cpu;
+use crate::figures::cpu_of;
 
 /// Connections fill, pages are allocated, the first commits are slow: not counted.
 const WARM_UP: Duration = Duration::from_millis(700);
@@ -47,7 +48,7 @@ impl Progress {
 /// Runs `work` on a thread of its own until the window is over, and counts what it did in it.
 pub(crate) fn counted(service: Option<u32>, database: Option<u32>, work: impl FnOnce(&Progress) + Send) -> Rate {
     let progress = Progress::default();
-    let cpu = || [cpu::of_tree(service), cpu::of_tree(database), own_cpu()];
+    let cpu = || [cpu::of_tree(service), cpu::of_tree(database), cpu_of(UsageWho::RUSAGE_SELF)];
     std::thread::scope(|scope| {
         let worker = scope.spawn(|| work(&progress));
         std::thread::sleep(WARM_UP);
@@ -62,16 +63,6 @@ pub(crate) fn counted(service: Option<u32>, database: Option<u32>, work: impl Fn
         let each = |k: usize| now[k].saturating_sub(spent[k]).div_f64(done);
         Rate { per_second: done / elapsed.as_secs_f64(), cpu: each(0), database_cpu: each(1), own_cpu: each(2) }
     })
-}
-
-fn own_cpu() -> Duration {
-    let usage = getrusage(UsageWho::RUSAGE_SELF).expect("getrusage");
-    [usage.user_time(), usage.system_time()]
-        .into_iter()
-        .map(|time| {
-            Duration::new(time.tv_sec().unsigned_abs(), u32::try_from(time.tv_usec()).expect("below a second") * 1000)
-        })
-        .sum()
 }
 
 #[cfg(test)]

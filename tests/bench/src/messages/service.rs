@@ -14,7 +14,7 @@ use test_postgres::Guard;
 use super::http;
 
 /// To start and to stop: a drain included.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two looks at a process that tells nobody.
 const LOOK: Duration = Duration::from_millis(2);
 
