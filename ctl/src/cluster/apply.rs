@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use kube::ResourceExt as _;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::Status;
+use manifests::{KEEP, POLICY_ANNOTATION};
 use reach::Cluster;
 use serde_json::{Value, json};
 
+use super::failure::MissingRight;
 use super::kinds::{Reference, Stage};
 use super::ownership::Replicas;
 use super::plan::{Action, Live, Plan, Step, outcome};
@@ -169,7 +172,7 @@ async fn apply_step(cluster: &Cluster, step: &Step, mode: Mode) -> Result<Applie
     let object = api
         .patch(&step.reference.name, &params, &Patch::Apply(&manifest))
         .await
-        .map_err(|cause| Failure::of(cause, |cause| refused(cluster, &step.reference, cause)))?;
+        .map_err(|cause| Failure::of(cause, |cause| refused(cluster, step, cause)))?;
     if let Replicas::After(count) = step.replicas
         && mode.effect == Effect::Persist
     {
@@ -200,25 +203,49 @@ async fn hold_replicas(cluster: &Cluster, reference: &Reference, count: i32) -> 
         })
 }
 
-/// A conflict names each field and its owner; anything else is explained as everywhere.
-fn refused(cluster: &Cluster, reference: &Reference, cause: kube::Error) -> Error {
-    let conflicts = match &cause {
-        kube::Error::Api(status) if status.is_conflict() => conflicts(status),
-        _ => Vec::new(),
+/// A conflict names each field and its owner, a claim its size; anything else is explained as everywhere.
+fn refused(cluster: &Cluster, step: &Step, cause: kube::Error) -> Error {
+    let reference = &step.reference;
+    let kube::Error::Api(status) = &cause else {
+        return failure::explain(cluster, &format!("apply {reference}"), cause);
     };
+    let conflicts = if status.is_conflict() { conflicts(status) } else { Vec::new() };
+    let error = Error::new(ExitCode::Failed, format!("cannot apply {reference}")).place(session::place(cluster));
+    if let Some(size) = refused_size(step, status) {
+        return error.why(status.message.clone()).next(format!(
+            "its size is that of the first deploy unless the StorageClass allows expansion; set database.sqlite.size \
+             back to {size}"
+        ));
+    }
     if conflicts.is_empty() {
         return failure::explain(cluster, &format!("apply {reference}"), cause);
     }
-    let helm = conflicts.iter().any(|(manager, _)| manager == "helm");
-    let error = Error::new(ExitCode::Failed, format!("cannot apply {reference}")).place(session::place(cluster));
     let error =
         conflicts.iter().fold(error, |error, (manager, field)| error.why(format!("{field} is owned by {manager}")));
+    let live = step.live.as_ref();
+    let kept = live.and_then(|live| live.annotations().get(POLICY_ANNOTATION)).is_some_and(|policy| policy == KEEP);
+    let helm = conflicts.iter().any(|(manager, _)| manager == "helm");
+    if kept {
+        // It outlives its release, so there may be none to change or to uninstall, and uninstalling would not remove it.
+        let error = error.next("--force-conflicts takes it over, with its data");
+        return if helm { error.next("a Helm release made it, and leaves it when it goes") } else { error };
+    }
     let error = error.next("--force-conflicts takes these fields over; or leave them out of the values");
     if helm {
         error.next("a Helm release made it: `helm upgrade` changes it, `helm uninstall` removes it")
     } else {
         error
     }
+}
+
+/// The size that a claim has, when another was asked for and the answer may be due to that. Quota and storage say no
+/// with the code of RBAC, which has a sentence of its own.
+fn refused_size(step: &Step, status: &Status) -> Option<String> {
+    let size =
+        |object: &Value| object.pointer("/spec/resources/requests/storage").and_then(Value::as_str).map(str::to_owned);
+    let has = size(&step.live.as_ref()?.data)?;
+    let refused = matches!(status.code, 403 | 422) && MissingRight::parse(&status.message).is_none();
+    (step.reference.is_claim() && refused && size(&step.manifest)? != has).then_some(has)
 }
 
 /// (manager, field) of every conflict.

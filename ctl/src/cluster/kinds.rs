@@ -72,6 +72,10 @@ impl Reference {
         self.kind == "Deployment"
     }
 
+    pub(crate) fn is_claim(&self) -> bool {
+        self.kind == "PersistentVolumeClaim"
+    }
+
     pub(crate) fn stage(&self) -> Stage {
         self.known().map_or(Stage::Workload, |kind| kind.stage)
     }

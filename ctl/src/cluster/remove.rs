@@ -130,9 +130,22 @@ pub(crate) async fn gone(cluster: &Cluster, removed: &Removed) -> Result<(), Err
 
 /// What msctl made for a service whose inventory is lost: everything with its labels.
 pub(crate) async fn labelled(cluster: &Cluster, service: &str) -> Result<Inventory, Error> {
+    labelled_of(cluster, service, every_kind()).await
+}
+
+/// The service's claims, those also that a deploy kept and wanted no more: no inventory names them.
+pub(crate) async fn labelled_claims(cluster: &Cluster, service: &str) -> Result<Inventory, Error> {
+    labelled_of(cluster, service, every_kind().filter(Reference::is_claim)).await
+}
+
+async fn labelled_of(
+    cluster: &Cluster,
+    service: &str,
+    kinds: impl Iterator<Item = Reference>,
+) -> Result<Inventory, Error> {
     let params = ListParams::default().labels(&format!("{NAME_LABEL}={service},{MANAGED_BY_LABEL}={MANAGED_BY}"));
     let params = &params;
-    let lists: Vec<Result<Vec<Reference>, Error>> = stream::iter(every_kind())
+    let lists: Vec<Result<Vec<Reference>, Error>> = stream::iter(kinds)
         .map(|kind| async move {
             let api: Api<DynamicObject> = kind.api(&cluster.client, &cluster.namespace);
             match api.list_metadata(params).await {

@@ -121,7 +121,11 @@ async fn remove_known(
     held: &mut Held,
     printer: &Printer,
 ) -> Result<Option<Removal>, Error> {
-    let known = if before.is_empty() { remove::labelled(cluster, service).await? } else { before };
+    let known = if before.is_empty() {
+        remove::labelled(cluster, service).await?
+    } else {
+        before.union(&remove::labelled_claims(cluster, service).await?)
+    };
     // Until they are gone, they may be there.
     held.settle(service, known.clone());
     if known.is_empty() {

@@ -3,7 +3,7 @@
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
-use manifests::{DATABASE_ANNOTATION, SQLITE};
+use manifests::{DATABASE_ANNOTATION, SQLITE, database_claim_name};
 use reach::Cluster;
 use serde::Serialize;
 use serde_json::json;
@@ -50,8 +50,9 @@ pub(crate) async fn run(args: ScaleArgs, globals: &Globals, printer: &Printer) -
     if let (Some(min), Some(max)) = (args.min, args.max)
         && min > max
     {
+        let namespace = globals.namespace.as_ref().map(|name| format!(" -n {name}")).unwrap_or_default();
         return Err(Error::usage(format!("--min {min} is more than --max {max}"))
-            .next(format!("msctl scale {} --min {max} --max {min}", args.services.join(" "))));
+            .next(format!("msctl scale {}{namespace} --min {max} --max {min}", args.services.join(" "))));
     }
     let cluster = session::connect(globals).await?;
     scale(&cluster, args, printer).await
@@ -111,14 +112,9 @@ async fn set(cluster: &Cluster, service: &str, args: &ScaleArgs) -> Result<(Scal
     let one_file = deployment.annotations().get(DATABASE_ANNOTATION).is_some_and(|database| database == SQLITE);
     let most = args.replicas.max(args.min).max(args.max);
     if one_file && let Some(most @ 2..) = most {
-        return Err(Error::new(ExitCode::Failed, format!("cannot {action} to {most}"))
-            .why("its pods can't share an SQLite database: it is a file on the volume of one pod")
-            .place(session::place(cluster))
-            .next("set database.kind=postgres and the Secret with its URL, then scale it")
-            .next(format!(
-                "msctl deploy {service} --set database.kind=postgres,database.postgres.secret=SECRET,replicas={most}"
-            )));
+        return Err(one_pod_only(cluster, &action, service, most));
     }
+    let namespace = cluster.namespace.clone();
     let before = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
     let (now, goal) = match (args.replicas, scaler?) {
         (Some(_), Some(scaler)) => return Err(owned_by_autoscaler(cluster, &action, service, &scaler)),
@@ -131,7 +127,11 @@ async fn set(cluster: &Cluster, service: &str, args: &ScaleArgs) -> Result<(Scal
             if min > max {
                 return Err(Error::usage(format!("cannot {action}"))
                     .why(format!("its autoscaler would have a minimum of {min} and a maximum of {max}"))
-                    .next(format!("msctl scale {service} --min {} --max {}", min.min(max), min.max(max))));
+                    .next(format!(
+                        "msctl scale {service} -n {namespace} --min {} --max {}",
+                        min.min(max),
+                        min.max(max)
+                    )));
             }
             autoscaler::bound(cluster, &scaler, min, max).await?;
             (Now::Bounds { min, max }, Goal::Between { min, max })
@@ -140,11 +140,10 @@ async fn set(cluster: &Cluster, service: &str, args: &ScaleArgs) -> Result<(Scal
             return Err(Error::new(ExitCode::Failed, format!("cannot {action}"))
                 .why(format!("{service} has no autoscaler, and --min and --max are its bounds"))
                 .place(session::place(cluster))
-                .next(format!("msctl scale {service} --replicas N"))
-                .next(format!("msctl deploy {service} --set autoscaling.enabled=true")));
+                .next(format!("msctl scale {service} -n {namespace} --replicas N"))
+                .next(format!("msctl deploy {service} -n {namespace} --set autoscaling.enabled=true")));
         }
     };
-    let namespace = cluster.namespace.clone();
     Ok((Scaled { name: service.to_owned(), namespace, before, now, ready: None, milliseconds: 0 }, goal))
 }
 
@@ -164,8 +163,25 @@ fn owned_by_autoscaler(cluster: &Cluster, action: &str, service: &str, scaler: &
     let error = remarks.iter().fold(error, |error, remark| error.why(format!("it says: {remark}")));
     error
         .place(session::place(cluster))
-        .next(format!("msctl scale {service} --min N --max M"))
-        .next(format!("msctl deploy {service} --set autoscaling.enabled=false"))
+        .next(format!("msctl scale {service} -n {} --min N --max M", cluster.namespace))
+        .next(format!("msctl deploy {service} -n {} --set autoscaling.enabled=false", cluster.namespace))
+}
+
+/// Another database starts empty, so the way to more pods is no mere setting.
+fn one_pod_only(cluster: &Cluster, action: &str, service: &str, most: i32) -> Error {
+    let namespace = &cluster.namespace;
+    Error::new(ExitCode::Failed, format!("cannot {action} to {most}"))
+        .why("its pods can't share an SQLite database: it is a file on the volume of one pod")
+        .place(session::place(cluster))
+        .next(format!(
+            "move it to Postgres, which starts empty: its data stays in the claim {}; let its outbox drain \
+             first",
+            database_claim_name(service)
+        ))
+        .next(format!(
+            "msctl deploy {service} -n {namespace} --set \
+             database.kind=postgres,database.postgres.secret=SECRET,replicas={most}"
+        ))
 }
 
 fn print(scaled: &[Scaled], format: Format, printer: &Printer) -> Result<(), Error> {

@@ -177,8 +177,6 @@ pub(crate) async fn reign(
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use test_postgres::Guard;
 
     use super::*;
@@ -187,8 +185,13 @@ mod tests {
     fn slot(script: &str) -> (Slot, watch::Sender<bool>) {
         let guard = Arc::new(Guard::new("test-slot").unwrap());
         let binary = guard.folder().join(api::a::NAME);
-        std::fs::write(&binary, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // By another process: were it open for writing in this one, a child that another test starts meanwhile would have
+        // it open as well, and what is open for writing can't be started.
+        let write = std::process::Command::new("sh")
+            .args(["-c", r#"printf '#!/bin/sh\n%s\n' "$2" >"$1" && chmod 755 "$1""#, "sh"])
+            .args([binary.as_os_str(), script.as_ref()])
+            .status();
+        assert!(write.unwrap().success());
         let service = Service::new(Who::A, guard.folder(), guard.clone());
         let (end, over) = watch::channel(false);
         (Slot { service, index: 0, live: Live::new(1), tally: Arc::default(), over }, end)
@@ -243,12 +246,16 @@ mod tests {
         let (live, tally) = (slot.live.clone(), slot.tally.clone());
         let lives = std::iter::repeat_with(|| life(None, Duration::from_millis(10)));
         let run = tokio::spawn(slot.run(lives));
-        sleep(Duration::from_millis(100)).await;
+        let killed = async {
+            while tally.all() < 2 {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_mins(1), killed).await.expect("one life after the other");
         end.send_replace(true);
 
         let mut process = run.await.unwrap().unwrap();
 
-        assert!(tally.all() > 1);
         assert_eq!(live.all(), [(0, process.address)]);
         process.kill().await;
     }

@@ -26,10 +26,19 @@ part_build() {
 	[[ $part == postgres ]] || packages_need_go
 	target=$(part_dir "$part")
 	mkdir -p "$CACHE/bin" "$CACHE/logs"
-	rm -rf "$target.part"
+	mounts_remove "$target.part"
+	rm -rf --one-file-system "$target.part"
 	mkdir "$target.part"
 	with_heartbeat "build of $part" "$CACHE/logs/$part.log" "build_$part" "$target.part"
 	mv "$target.part" "$target"
+}
+
+# What an earlier version of build_postgres left mounted when it was killed.
+mounts_remove() {
+	local mounted
+	findmnt --list --noheadings --output TARGET | sort --reverse | while read -r mounted; do
+		[[ $mounted != "$1"/* ]] || umount "$mounted"
+	done
 }
 
 # go_build PART FLAGS...: static, the same for every folder it is built in, and polite to whoever else uses the machine.
@@ -62,4 +71,5 @@ build_helm() {
 
 build_jaeger() { go_build jaeger -ldflags '-s -w' -o "$1/jaeger" github.com/jaegertracing/jaeger/cmd/jaeger; }
 
-build_postgres() { nice -n 5 bash "$(part_source postgres)/build.sh" "$1"; }
+# debootstrap mounts /proc and /sys. In a mount namespace of its own they go with the last of its processes, however that ends.
+build_postgres() { nice -n 5 unshare --mount --propagation private bash "$(part_source postgres)/build.sh" "$1"; }

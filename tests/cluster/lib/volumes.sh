@@ -47,17 +47,28 @@ volume_manifest() {
 	YAML
 }
 
-# Volumes whose claim is gone, without their data: kubelets have unmounted them, because a claim outlives its pods.
+# Volumes whose claim is gone. A claim outlives its pods, but for a pod that was deleted by force: its containers may go on for a while.
 volumes_released() {
 	kubectl_admin get persistentvolumes --selector msctl.test/volume=local \
 		--output 'jsonpath={range .items[?(@.status.phase=="Released")]}{.metadata.name}{"\n"}{end}'
 }
 
+# volume_is_mounted NODE VOLUME: whether the node's kubelet has it mounted for a pod. A node that is not running has nothing mounted.
+volume_is_mounted() {
+	local pid
+	pid=$(process_pid "$1") && grep --quiet "/kubernetes.io~local-volume/$2 " "/proc/$pid/mounts"
+}
+
 volumes_reclaim() {
-	local released name folder
+	local released name node folder
 	released=$(volumes_released) || fail "the volumes can't be listed" "see: $0 status"
 	for name in $released; do
 		folder=$(volume_folder "${name#local-}")
+		node=${name#local-}
+		if volume_is_mounted "${node%-*}" "$name"; then
+			say "$name: still mounted for a pod that is ending; \`$0 volumes\` frees it later"
+			continue
+		fi
 		rm -rf "$folder"
 		mkdir "$folder"
 		kubectl_admin patch persistentvolume "$name" --type json --patch '[{"op": "remove", "path": "/spec/claimRef"}]' >/dev/null

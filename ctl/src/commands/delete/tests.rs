@@ -12,10 +12,16 @@ const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/shop/deployments/service-a";
 const SERVICE: &str = "/api/v1/namespaces/shop/services/service-a";
 
 async fn run(double: &Double, args: &[&str]) -> (Result<ExitCode, Error>, String) {
-    let (printer, out, _) = captured();
+    let (outcome, out, _) = run_all(double, args).await;
+    (outcome, out)
+}
+
+/// Outcome, stdout, stderr.
+async fn run_all(double: &Double, args: &[&str]) -> (Result<ExitCode, Error>, String, String) {
+    let (printer, out, err) = captured();
     let cli = Cli::try_parse_from(["msctl", "delete"].iter().chain(args)).unwrap();
     let Command::Delete(args) = cli.command else { panic!("another verb") };
-    (Box::pin(delete(&double.cluster(), args, &printer)).await, out.text())
+    (Box::pin(delete(&double.cluster(), args, &printer)).await, out.text(), err.text())
 }
 
 fn labels(manager: &str) -> Value {
@@ -185,14 +191,23 @@ fn deployed_with_a_volume() -> Double {
 #[tokio::test]
 async fn a_databases_volume_stays_and_the_command_that_deletes_it_is_said() {
     let double = deployed_with_a_volume();
-    let (printer, out, err) = captured();
-    let cli = Cli::try_parse_from(["msctl", "delete", "service-a", "-o", "json"]).unwrap();
-    let Command::Delete(args) = cli.command else { panic!("another verb") };
-    assert_eq!(Box::pin(delete(&double.cluster(), args, &printer)).await, Ok(ExitCode::Done));
-    let report: Value = serde_json::from_str(&out.text()).unwrap();
+    let (outcome, out, err) = run_all(&double, &["service-a", "-o", "json"]).await;
+    assert_eq!(outcome, Ok(ExitCode::Done));
+    let report: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(report[0]["objects"], json!(["service/service-a", "deployment.apps/service-a"]));
     assert_eq!(report[0]["kept"], json!(["persistentvolumeclaim/service-a-database"]));
-    assert!(err.text().contains("kubectl delete persistentvolumeclaim/service-a-database -n shop"), "{}", err.text());
+    assert!(err.contains("kubectl delete persistentvolumeclaim/service-a-database -n shop"), "{err}");
+    assert_eq!(double.paths(), ["/api/v1/namespaces/shop", CLAIM]);
+}
+
+#[tokio::test]
+async fn a_volume_that_an_earlier_deploy_kept_is_still_said() {
+    let double = deployed_with_a_volume();
+    // As the deploy leaves it that moved the service to Postgres.
+    double.put(LEASE, deployed().get(LEASE).unwrap());
+    let (outcome, _, err) = run_all(&double, &["service-a"]).await;
+    assert_eq!(outcome, Ok(ExitCode::Done));
+    assert!(err.contains("kubectl delete persistentvolumeclaim/service-a-database -n shop"), "{err}");
     assert_eq!(double.paths(), ["/api/v1/namespaces/shop", CLAIM]);
 }
 

@@ -317,6 +317,41 @@ async fn a_volume_that_nobody_wants_any_more_stays_and_that_is_said() {
 }
 
 #[tokio::test]
+async fn a_size_that_the_storage_refuses_is_told_from_a_missing_right() {
+    let double = ready();
+    let file = |size: &str| format!("database.kind=sqlite,replicas=1,database.sqlite.size={size}");
+    deploy(&double, &["service-a", "--set", &file("1Gi")]).await.0.unwrap();
+    let message = "persistentvolumeclaims \"service-a-database\" is forbidden: only dynamically provisioned pvc can \
+                   be resized and the storageclass that provisions the pvc must support resize";
+    double.fail(Method::PATCH, "/persistentvolumeclaims/", 1, 403, message);
+    let error = deploy(&double, &["service-a", "--set", &file("2Gi")]).await.0.unwrap_err();
+    assert_eq!(error.code(), ExitCode::Failed);
+    let text = error.to_string();
+    assert!(text.contains("must support resize") && text.contains("set database.sqlite.size back to 1Gi"), "{text}");
+
+    let message = "persistentvolumeclaims \"service-a-database\" is forbidden: User \"eve\" cannot patch resource \
+                   \"persistentvolumeclaims\" in API group \"\" in the namespace \"shop\"";
+    double.fail(Method::PATCH, "/persistentvolumeclaims/", 1, 403, message);
+    let error = deploy(&double, &["service-a", "--set", &file("2Gi")]).await.0.unwrap_err();
+    assert_eq!(error.code(), ExitCode::Forbidden, "{error}");
+}
+
+#[tokio::test]
+async fn uninstalling_is_no_advice_for_what_outlives_its_release() {
+    let double = ready();
+    let file = ["service-a", "--set", "database.kind=sqlite,replicas=1"];
+    deploy(&double, &file).await.0.unwrap();
+    let mut of_helm = conflict();
+    of_helm["details"]["causes"][0]["message"] = json!("conflict with \"helm\" using v1");
+    for (path, uninstall) in [("/persistentvolumeclaims/", false), ("/deployments/service-a", true)] {
+        double.fail_with(Method::PATCH, path, 1, of_helm.clone());
+        let text = deploy(&double, &file).await.0.unwrap_err().to_string();
+        assert!(text.contains("--force-conflicts") && text.contains("Helm release"), "{text}");
+        assert_eq!(text.contains("helm uninstall"), uninstall, "{text}");
+    }
+}
+
+#[tokio::test]
 async fn many_replicas_on_a_file_are_refused_and_nothing_is_applied() {
     for set in [
         "database.kind=sqlite",

@@ -74,7 +74,8 @@ async fn an_autoscaler_is_not_overruled_and_explains_itself() {
     let text = error.to_string();
     assert!(text.contains("decides between 2 and 8"), "{text}");
     assert!(text.contains("no metrics returned"), "{text}");
-    assert!(text.contains("--min N --max M"), "{text}");
+    assert!(text.contains("msctl scale service-a -n shop --min N --max M"), "{text}");
+    assert!(text.contains("msctl deploy service-a -n shop --set autoscaling.enabled=false"), "{text}");
     assert_eq!(double.get(DEPLOYMENT).unwrap()["spec"]["replicas"], 2);
 }
 
@@ -93,6 +94,7 @@ async fn bounds_that_cross_are_refused_before_anything_is_written() {
     let double = with_autoscaler(deployed(3));
     let error = run(&double, &["service-a", "--min", "9"]).await.0.unwrap_err();
     assert_eq!(error.code(), ExitCode::Usage);
+    assert!(error.to_string().contains("msctl scale service-a -n shop --min 8 --max 9"), "{error}");
     assert_eq!(double.get(SCALER).unwrap()["spec"]["minReplicas"], 2);
 }
 
@@ -108,8 +110,10 @@ async fn more_than_one_pod_on_a_file_is_refused_with_what_to_set() {
     for args in [["service-a", "--replicas", "3"], ["service-a", "--max", "3"], ["service-a", "--min", "3"]] {
         let error = run(&double, &args).await.0.unwrap_err();
         assert_eq!(error.code(), ExitCode::Failed);
-        let set = "msctl deploy service-a --set database.kind=postgres,database.postgres.secret=SECRET,replicas=3";
+        let set = "msctl deploy service-a -n shop --set \
+                   database.kind=postgres,database.postgres.secret=SECRET,replicas=3";
         assert!(error.to_string().contains(set), "{error}");
+        assert!(error.to_string().contains("its data stays in the claim service-a-database"), "{error}");
     }
     assert_eq!(double.get(DEPLOYMENT).unwrap()["spec"]["replicas"], 1);
     assert_eq!(double.get(SCALER).unwrap()["spec"]["maxReplicas"], 8);
@@ -119,7 +123,9 @@ async fn more_than_one_pod_on_a_file_is_refused_with_what_to_set() {
 #[tokio::test]
 async fn bounds_without_an_autoscaler_say_how_to_get_one() {
     let error = run(&deployed(2), &["service-a", "--max", "4"]).await.0.unwrap_err();
-    assert!(error.to_string().contains("autoscaling.enabled=true"), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("msctl scale service-a -n shop --replicas N"), "{text}");
+    assert!(text.contains("msctl deploy service-a -n shop --set autoscaling.enabled=true"), "{text}");
 }
 
 #[tokio::test]

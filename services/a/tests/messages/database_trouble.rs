@@ -72,7 +72,7 @@ async fn lost_later_is_still_ready_and_nothing_acknowledged_is_lost() {
         <database::Url as runtime::env::Value>::parse(&url).unwrap()
     };
     let mut config = config(b.uri(), url);
-    config.messages.wait = Duration::from_millis(500);
+    config.upstream_timeout = Duration::from_secs(10);
     let a = Service::start(config).await;
     assert_eq!(post(a.address, &[], "{}").await.status, 201);
 

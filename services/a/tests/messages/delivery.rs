@@ -40,15 +40,15 @@ async fn retry_after_is_waited_out() {
 
 #[tokio::test]
 async fn what_is_too_slow_counts_as_failed_and_is_tried_again() {
-    let (a, b, _directory) = a_and_b_with(|config| config.upstream_timeout = Duration::from_millis(300)).await;
-    b.script([Behaviour::Slow(Duration::from_secs(2))]);
+    let (a, b, _directory) = a_and_b_with(|config| config.messages.wait = Duration::from_secs(15)).await;
+    b.script([Behaviour::Slow(Duration::from_mins(1))]);
     let answer = post(a.address, &[], "{}").await;
     assert_eq!((answer.status, answer.message().attempts), (201, 2));
 }
 
 #[tokio::test]
 async fn a_message_that_fails_for_too_long_is_given_up() {
-    let (a, b, _directory) = a_and_b_with(|config| config.messages.max_age = Duration::from_secs(1)).await;
+    let (a, b, _directory) = a_and_b_with(|config| config.messages.max_age = Duration::from_secs(4)).await;
     b.behave(Behaviour::Status(500));
     let answer = post(a.address, &[("prefer", "respond-async")], "{}").await;
     let dead = until(a.address, &answer.message().id, |message| message.state == State::Dead).await;

@@ -7,7 +7,7 @@ use api::message::State;
 
 use crate::client::post;
 use crate::double::Behaviour;
-use crate::service::a_and_b;
+use crate::service::{a_and_b, a_and_b_with};
 
 #[tokio::test]
 async fn the_same_request_twice_is_one_message() {
@@ -24,8 +24,12 @@ async fn the_same_request_twice_is_one_message() {
 
 #[tokio::test]
 async fn a_second_request_joins_the_wait_of_the_first() {
-    let (a, b, _directory) = a_and_b().await;
-    b.behave(Behaviour::Slow(Duration::from_millis(500)));
+    let (a, b, _directory) = a_and_b_with(|config| {
+        config.upstream_timeout = Duration::from_secs(15);
+        config.messages.wait = Duration::from_secs(15);
+    })
+    .await;
+    b.behave(Behaviour::Slow(Duration::from_secs(3)));
     let headers = [("idempotency-key", "k-1"), ("prefer", "respond-async")];
     let first = post(a.address, &headers, "{}").await;
     assert_eq!((first.status, first.message().state), (202, State::Pending));

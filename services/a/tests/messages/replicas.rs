@@ -44,15 +44,17 @@ async fn taken_over<B: service_a::store::Backend>(store: &Store<B>, b: &Double) 
     };
     let accept = async {
         loop {
+            // The lease begins some time before the commit is through.
+            let began = Instant::now();
             match store.accept(new.clone()).await {
-                Ok(accepted) => return accepted,
+                Ok(accepted) => return (accepted, began),
                 // It is still being opened.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             }
         }
     };
-    assert_eq!(accept.await, Accepted::New);
-    let began = Instant::now();
+    let (accepted, began) = accept.await;
+    assert_eq!(accepted, Accepted::New);
     let events = b.until(1).await;
     assert_eq!(events[0].id(), new.id.to_string());
     assert!(began.elapsed() > Duration::from_millis(900), "not before the lease ran out: {:?}", began.elapsed());
@@ -72,8 +74,13 @@ async fn who_waits_learns_that_another_process_delivered_its_message() {
 
 #[tokio::test]
 async fn a_process_that_stops_finishes_what_it_began_and_gives_the_rest_back() {
-    let (a, b, directory) = a_and_b_with(|config| config.messages.concurrency = 2).await;
-    b.behave(Behaviour::Slow(Duration::from_millis(700)));
+    let (a, b, directory) = a_and_b_with(|config| {
+        config.messages.concurrency = 2;
+        config.upstream_timeout = Duration::from_secs(10);
+    })
+    .await;
+    // All are posted by then; and a process that stops waits for it.
+    b.behave(Behaviour::Slow(Duration::from_secs(2)));
     let mut ids = Vec::new();
     for _ in 0..10 {
         ids.push(post(a.address, &[("prefer", "respond-async")], "{}").await.message().id);
@@ -86,7 +93,7 @@ async fn a_process_that_stops_finishes_what_it_began_and_gives_the_rest_back() {
     let began = Instant::now();
     let next = Service::start(config(b.uri(), directory.url())).await;
     b.until(10).await;
-    assert!(began.elapsed() < Duration::from_secs(5), "far before a lease of 30 s runs out: {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(12), "far before a lease of 30 s runs out: {:?}", began.elapsed());
     for id in ids {
         until(next.address, &id, |message| message.state == State::Delivered).await;
     }
@@ -117,13 +124,13 @@ async fn two_processes_share_what_waits() {
 async fn what_b_may_have_forgotten_is_given_up_instead_of_delivered() {
     let (b, directory) = (Double::start(), Directory::new());
     let mut config = config(b.uri(), directory.url());
-    config.messages.max_age = Duration::from_secs(1);
-    config.messages.retention = Duration::from_secs(2);
+    config.messages.max_age = Duration::from_secs(3);
+    config.messages.retention = Duration::from_secs(4);
     config.messages.delivery = Mode::Paused;
     let paused = Service::start(config.clone()).await;
     let id = post(paused.address, &[("prefer", "respond-async")], "{}").await.message().id;
     // There is nothing to wait for but the time.
-    tokio::time::sleep(Duration::from_millis(1_900)).await;
+    tokio::time::sleep(Duration::from_millis(3_900)).await;
 
     config.messages.delivery = Mode::Active;
     let active = Service::start(config).await;
@@ -142,18 +149,21 @@ async fn what_b_may_have_forgotten_is_given_up_instead_of_delivered() {
 async fn a_lease_that_runs_out_during_the_call_is_a_second_delivery_and_one_outcome() {
     let (b, directory) = (Double::start(), Directory::new());
     let mut slow = config(b.uri(), directory.url());
-    slow.upstream_timeout = Duration::from_secs(3);
-    // Shorter than a delivery may take, as no configuration allows: as if the clock had jumped.
-    slow.messages.lease = Duration::from_millis(3_100);
+    slow.upstream_timeout = Duration::from_secs(10);
+    // Hardly longer than a delivery may take, as no configuration allows.
+    slow.messages.lease = Duration::from_secs(12);
     let (first, second) = (Service::start(slow.clone()).await, Service::start(slow).await);
-    b.script([Behaviour::Slow(Duration::from_millis(2_900))]);
+    b.script([Behaviour::Slow(Duration::from_secs(5))]);
     let id = post(first.address, &[("prefer", "respond-async")], "{}").await.message().id;
     b.until(1).await;
     // Until it is the second that claims it; the first one knows that it is already on its way.
-    while b.events().len() < 2 {
-        expire_leases(&directory);
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let claimed = async {
+        while b.events().len() < 2 {
+            expire_leases(&directory);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), claimed).await.expect("claimed while the first call is under way");
     let message = until(second.address, &id, |message| message.state == State::Delivered).await;
     assert_eq!(message.attempts, 1, "the second delivery was the first to be recorded");
     // The first one's record, when it comes, changes nothing.

@@ -16,7 +16,7 @@ async fn an_event_is_forgotten_after_the_retention_on_postgres() {
 }
 
 async fn forgotten(database: &Database) {
-    let b = B::start(&database.url, Duration::from_millis(1_500));
+    let b = B::start(&database.url, Duration::from_secs(5));
     support::ready(&b.health).await;
     b.readable().await;
     assert_eq!(b.event("1").await.status(), 201);

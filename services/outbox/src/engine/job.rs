@@ -139,7 +139,11 @@ impl<S: Storage> Job<S> {
         loop {
             match inner.storage.settle(settlement.clone()).await {
                 Ok(()) => break,
-                Err(error @ (database::Error::Refused { .. } | database::Error::NotConfigured)) => {
+                Err(
+                    error @ (database::Error::Refused { .. }
+                    | database::Error::Defect { .. }
+                    | database::Error::NotConfigured),
+                ) => {
                     tracing::error!(id = %self.outgoing.id, %error, "what became of a delivery can't be recorded");
                     return;
                 }

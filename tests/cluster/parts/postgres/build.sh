@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Debian's Postgres as the root file system of an image: build.sh FOLDER makes FOLDER/rootfs.tar.
+# Debian's Postgres as the root file system of an image: build.sh FOLDER makes FOLDER/rootfs.tar, and FOLDER/version says which one it is.
 #
 # Of what debootstrap installs only the programs below are taken, with the libraries they are linked to: an eighth of the whole.
 set -euo pipefail
@@ -56,5 +56,6 @@ sed -i "s/^#listen_addresses = 'localhost'/listen_addresses = '*'/" "$rootfs/usr
 install -m 755 "$HERE/entrypoint.sh" "$rootfs/usr/local/bin/docker-entrypoint.sh"
 
 for program in initdb pg_ctl pg_isready psql postgres; do chroot --userspec=999:999 "$rootfs" "$programs/bin/$program" --version; done
+chroot "$rootfs" "$programs/bin/postgres" --version | awk '{print $3}' >"$1/version"
 tar --sort=name --mtime=@0 --numeric-owner -C "$rootfs" -cf "$1/rootfs.tar" .
 rm -rf --one-file-system "$whole" "$rootfs"
