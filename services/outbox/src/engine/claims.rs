@@ -69,8 +69,8 @@ impl<S: Storage> Inner<S> {
         }
         let flights = self.flights.count();
         match self.gate.way() {
-            // Those that are in memory come first; their end asks for more.
-            Way::Open if flights > self.settings.concurrency => None,
+            // However many new messages are in memory: retries and what others left behind have a room of their own, and
+            // wait for their turn with the rest. It is what bounds a claim.
             Way::Open => {
                 let take = |rounds: u64| rounds.checked_sub(1);
                 let early = self.early.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok();

@@ -18,12 +18,17 @@ const WAITERS: Duration = Duration::from_millis(100);
 /// Rows that one purging transaction looks at: few, so that no other write waits long.
 const SWEEP: usize = 500;
 
+/// The longest pause between two samples.
+const SELDOM: Duration = Duration::from_secs(10);
+
 /// Samples the outbox: the gauges, and whether more may be taken.
 pub(super) async fn sample<S: Storage>(inner: Arc<Inner<S>>) {
     loop {
         let began = Instant::now();
+        let mut took = Duration::ZERO;
         match inner.storage.depth(inner.settings.limit.saturating_add(1)).await {
             Ok(depth) => {
+                took = began.elapsed();
                 inner.rows.store(depth.rows, Ordering::Relaxed);
                 inner.metrics.depth.set(i64::try_from(depth.rows).unwrap_or(i64::MAX));
                 let age = depth.oldest.map_or(0, |oldest| time::now().saturating_sub(oldest).max(0));
@@ -32,7 +37,8 @@ pub(super) async fn sample<S: Storage>(inner: Arc<Inner<S>>) {
             }
             Err(error) => tracing::debug!(%error, "the outbox was not sampled"),
         }
-        if inner.pause(SAMPLE.max(began.elapsed() * 20)).await {
+        // A count that takes long is made less often; never so seldom that the limit and the gauges mean nothing.
+        if inner.pause(SAMPLE.max(took * 20).min(SELDOM)).await {
             return;
         }
     }
