@@ -40,6 +40,9 @@ shadow kernel/keys/root_maxbytes 25000000
 
 # These belong to the network namespace. Without the bridge ones, an answer between two pods of one node skips the rewriting back.
 echo 1 >/proc/sys/net/ipv4/ip_forward
+# Clients of a node share its one address: a load of 800 new connections a second would use each port again while conntrack still
+# remembers it, together with the pod that it led to then.
+echo '10240 65535' >/proc/sys/net/ipv4/ip_local_port_range
 for file in /proc/sys/net/bridge/bridge-nf-call-iptables /proc/sys/net/bridge/bridge-nf-call-ip6tables; do
 	if [[ -e $file ]]; then echo 1 >"$file"; fi
 done
