@@ -55,7 +55,8 @@ impl Drop for StopAtEnd<'_> {
 fn worker(address: SocketAddr, path: &str, body: &str, keep: bool, every: Duration, stop: &AtomicBool) -> Report {
     let mut report = Report::default();
     let mut connection: Option<Connection> = None;
-    let mut due = Instant::now();
+    let started = Instant::now();
+    let mut due = started;
     while !stop.load(Ordering::Relaxed) {
         std::thread::park_timeout(due.saturating_duration_since(Instant::now()));
         due += every;
@@ -64,7 +65,8 @@ fn worker(address: SocketAddr, path: &str, body: &str, keep: bool, every: Durati
                 report.answered += 1;
                 connection = reusable.filter(|_| keep);
             }
-            Err(reason) => report.failures.push(reason),
+            // When, so that it can be laid beside the events of the namespace.
+            Err(reason) => report.failures.push(format!("{:.1} s in, {reason}", started.elapsed().as_secs_f64())),
         }
     }
     report
