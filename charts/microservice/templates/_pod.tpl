@@ -1,4 +1,5 @@
-{{/* Pod Security `restricted`, spread over nodes and zones, given time to drain. */}}
+{{/* Pod Security `restricted`, spread over nodes and zones, given time to drain: 15 seconds beyond it are for what a service may take to
+close connections, stop its background work and flush its last spans. */}}
 {{- define "microservice.podSpec" -}}
 serviceAccountName: {{ include "microservice.name" . }}
 automountServiceAccountToken: false
@@ -11,7 +12,7 @@ imagePullSecrets:
 {{- end }}
 securityContext:
   {{- include "microservice.podSecurityContext" . | nindent 2 }}
-terminationGracePeriodSeconds: {{ add (int64 .Values.drain.delaySeconds) (int64 .Values.drain.timeoutSeconds) 10 }}
+terminationGracePeriodSeconds: {{ add (int64 .Values.drain.delaySeconds) (int64 .Values.drain.timeoutSeconds) 15 }}
 {{- with .Values.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}

@@ -11,8 +11,9 @@ use crate::Release;
 use crate::values::Values;
 use crate::values::types::{self, TolerationEffect, TolerationOperator};
 
-/// Seconds between the end of the drain and the kill: closing connections takes up to one, flushing spans up to five.
-const KILL_MARGIN: i64 = 10;
+/// Seconds between the end of the drain and the kill. Closing what is left of two ports takes a service up to one, background
+/// work up to five, the last spans up to five; the rest is for a node that is short of CPU. The charts have the same.
+const KILL_MARGIN: i64 = 15;
 
 pub(super) fn template(release: &Release<'_>, values: &Values, config_checksum: &str) -> PodTemplateSpec {
     let mut annotations = values.pod_annotations.clone();

@@ -1,5 +1,9 @@
 //! What holds for every object of every case, whatever the values say.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use regex::Regex;
 use serde_json::{Value, json};
 
 use crate::support::{cases, golden, text};
@@ -82,16 +86,44 @@ fn every_pod_is_restricted() {
     }
 }
 
+/// What a service may take from the end of its drain to its exit, in seconds, as its runtime has it.
+fn longest_exit() -> f64 {
+    let source = |file: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../services/runtime/src").join(file);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    let seconds = |source: &str, name: &str| {
+        let constant = format!(r"(?m)^const {name}: Duration = Duration::from_(secs|millis)\((\d+)\);$");
+        let found = Regex::new(&constant).unwrap().captures(source).unwrap_or_else(|| panic!("{name} is not there"));
+        let number: f64 = found[2].parse().unwrap();
+        if &found[1] == "secs" { number } else { number / 1000.0 }
+    };
+    let (serve, launch) = (source("serve.rs"), source("launch.rs"));
+    // One port after the other.
+    let ports = u32::try_from(serve.matches(".close().await").count()).unwrap();
+    f64::from(ports) * seconds(&serve, "LAST") + seconds(&launch, "STOP") + seconds(&launch, "FLUSH")
+}
+
 #[test]
-fn a_pod_is_killed_only_after_its_drain() {
+fn a_pod_is_killed_only_after_its_drain_and_all_that_its_service_does_after_it() {
+    const SPARE: f64 = 2.0;
+    let needed = longest_exit() + SPARE;
+    let mut margins = BTreeSet::new();
     for case in cases() {
         let user = user_values(&case.values);
         let merged = manifests::values::merge(manifests::values::defaults(&case.service).unwrap(), user);
         let drain = manifests::values::resolve(merged).unwrap().drain;
         let deployment = golden(&case).into_iter().find(|object| object["kind"] == "Deployment").unwrap();
         let grace = deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"].as_i64().unwrap();
-        assert!(grace > drain.delay_seconds + drain.timeout_seconds, "{}: {grace}", case.name);
+        margins.insert(grace - drain.delay_seconds - drain.timeout_seconds);
     }
+    let [margin] = Vec::from_iter(margins)[..] else { panic!("not the same for every case") };
+    assert!(f64::from(i32::try_from(margin).unwrap()) >= needed, "{margin} s, and {needed} s are needed");
+
+    // The goldens are msctl's as well; the charts' own number is compared without Helm too.
+    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts/microservice/templates/_pod.tpl");
+    let template = std::fs::read_to_string(template).unwrap();
+    assert!(template.contains(&format!("(int64 .Values.drain.timeoutSeconds) {margin} }}}}")), "{template}");
 }
 
 #[test]

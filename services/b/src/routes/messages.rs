@@ -9,10 +9,11 @@ use outbox::query::Query;
 use runtime::Failure;
 
 use super::message;
+use crate::store::Page;
 
 const LIST: &str = "b/messages";
 
-/// A page of up to `?limit=` copies (1 to 200, else 50) after `?cursor=`.
+/// A page of up to `?limit=` copies (1 to 200, else 50) after `?cursor=`, fewer where they are large.
 ///
 /// While events arrive, a page may miss one that was being applied when the page before was read.
 #[cfg_attr(test, utoipa::path(
@@ -21,8 +22,10 @@ const LIST: &str = "b/messages";
     operation_id = "listMessages",
     tag = "messages",
     summary = "Lists the messages that arrived.",
-    description = "The newest first, a page at a time. While events arrive, a page may miss one that was being applied \
-        when the page before was read. A parameter may be given once; those that are not known are ignored.",
+    description = "The newest first, a page at a time. A page may hold fewer messages than asked for, where they are \
+        large: it ends with the message that takes it beyond 1 MiB; `next_cursor` says whether there are more. While \
+        events arrive, a page may miss one that was being applied when the page before was read. A parameter may be \
+        given once; those that are not known are ignored.",
     params(
         ("limit" = inline(Option<test_openapi::Limit>), Query, description = "How many messages a page holds at most; 50 when it is not given."),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before, as it was given."),
@@ -48,10 +51,7 @@ async fn page(state: &crate::state::State, uri: &Uri) -> Result<Inbox, Failure> 
             Some(i64::from_be_bytes(key.map_err(|error| Failure::new(StatusCode::BAD_REQUEST, error.to_string()))?))
         }
     };
-    // One more than asked for tells whether there is another page.
-    let mut rows = state.store.page(before, limit + 1).await?;
-    let more = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
+    let Page { rows, more } = state.store.page(before, limit).await?;
     let last = rows.last().filter(|_| more).map(|row| cursor::encode(LIST, &row.seq.to_be_bytes()));
     let messages = rows.into_iter().map(message::received).collect::<Result<_, _>>()?;
     Ok(Inbox { messages, next_cursor: last })

@@ -13,6 +13,7 @@ use runtime::Context;
 use crate::config::Config;
 use crate::counts::Counts;
 use crate::state::State;
+use crate::tally::Tally;
 use crate::{openapi, purge, store};
 
 /// B's router, its database opening in the background, and what stops that once the last request was answered. Called
@@ -28,7 +29,7 @@ pub fn app(config: Config, context: Context) -> (Router, impl Future<Output = ()
         .route(api::b::MESSAGE_PATH, get(message::show))
         .route(api::b::STATS_PATH, get(stats::show))
         .route(api::OPENAPI_PATH, get(openapi::show))
-        .with_state(State { store: store.clone(), counts });
+        .with_state(State { store: store.clone(), tally: Tally::new(store.clone()), counts });
     let stop = async move {
         purge.abort();
         store.close().await;

@@ -8,7 +8,8 @@ use runtime::Failure;
 /// Counts messages and events.
 ///
 /// `messages` is what the database holds, for all replicas the same; `applied` and `ignored` are what the replica that
-/// answers did since it started.
+/// answers did since it started. Calls share counts of the database: an answer is as new as its call, and comes some
+/// seconds after it where many call and the database is large.
 #[cfg_attr(test, utoipa::path(
     get,
     path = api::b::STATS_PATH,
@@ -21,6 +22,6 @@ use runtime::Failure;
     ),
 ))]
 pub(crate) async fn show(State(state): State<crate::state::State>) -> Result<Answer<Stats>, Failure> {
-    let messages = state.store.count().await.map_err(|error| Failure::from(error).at(api::b::STATS_PATH))?;
+    let messages = state.tally.count().await.map_err(|error| Failure::from(error).at(api::b::STATS_PATH))?;
     Ok(Answer(Stats { messages, applied: state.counts.applied(), ignored: state.counts.ignored() }))
 }

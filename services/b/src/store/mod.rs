@@ -4,7 +4,10 @@
 //! missing. The inbox's key alone keeps events single. Messages have none, so that a fault in that would be seen as two
 //! rows instead of as an error.
 
+#[cfg(test)]
+pub(crate) mod double;
 mod none;
+mod page;
 mod postgres;
 mod sqlite;
 
@@ -16,6 +19,7 @@ use api::message::Outcome;
 use async_trait::async_trait;
 use database::{Context, Error, Statement, Url};
 
+pub use page::Page;
 pub use postgres::RECORD as POSTGRES_RECORD;
 pub use sqlite::{APPLY as SQLITE_APPLY, RECORD as SQLITE_RECORD};
 
@@ -46,6 +50,28 @@ pub struct Stored {
     pub received_at: i64,
 }
 
+/// Old events to forget, a few at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sweep {
+    /// Only those that were applied after this `seq`.
+    pub after: i64,
+    /// How long events are remembered.
+    pub keep: Duration,
+    /// Events to look at, at most.
+    pub span: u32,
+}
+
+/// What became of a [`Sweep`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Swept {
+    pub forgotten: u64,
+    /// What the next one is to come after. None once all that it looked at is young: so is what came later.
+    ///
+    /// A time that lies in the future says nothing of what came later: a clock was wrong, and was set back. Such an
+    /// event is passed over until its time has come, and what came after it may then stay for one `keep` longer.
+    pub next: Option<i64>,
+}
+
 /// What a database is asked. Every wait ends: with an answer, or with the reason why there is none.
 #[async_trait]
 pub trait Store: Debug + Send + Sync {
@@ -55,14 +81,15 @@ pub trait Store: Debug + Send + Sync {
     /// The copies of the event `id`, of `source` or of any, by source: two at most, since more than one is ambiguous.
     async fn find(&self, id: String, source: Option<String>) -> Result<Vec<Stored>, Error>;
 
-    /// Up to `limit` copies that were applied before the one with `before`, the newest first.
-    async fn page(&self, before: Option<i64>, limit: u32) -> Result<Vec<Stored>, Error>;
+    /// Up to `limit` copies that were applied before the one with `before`, the newest first; fewer where they are
+    /// large.
+    async fn page(&self, before: Option<i64>, limit: u32) -> Result<Page, Error>;
 
     /// How many copies there are.
     async fn count(&self) -> Result<u64, Error>;
 
-    /// Forgets what is older than `keep` among the oldest events, `span` of them at most. Returns how many it forgot.
-    async fn purge(&self, keep: Duration, span: u32) -> Result<u64, Error>;
+    /// Forgets what is older than `sweep.keep` among the `sweep.span` events after `sweep.after`.
+    async fn purge(&self, sweep: Sweep) -> Result<Swept, Error>;
 
     /// Commits what is queued, and closes.
     async fn close(&self);
@@ -81,25 +108,28 @@ pub fn open(url: Url, context: Context) -> Arc<dyn Store> {
 #[derive(Clone, Debug)]
 enum Write {
     Record(Arrival),
-    Purge { keep: i64, span: i64 },
+    Purge(Sweep),
 }
 
 /// What became of it.
 #[derive(Clone, Copy, Debug)]
 enum Done {
     Recorded(Outcome),
-    Purged(u64),
+    Purged(Swept),
+}
+
+impl Sweep {
+    /// In milliseconds.
+    fn keep(&self) -> i64 {
+        i64::try_from(self.keep.as_millis()).unwrap_or(i64::MAX)
+    }
 }
 
 impl Write {
-    fn purge(keep: Duration, span: u32) -> Self {
-        Self::Purge { keep: i64::try_from(keep.as_millis()).unwrap_or(i64::MAX), span: span.into() }
-    }
-
     fn statement(&self) -> Statement {
         match self {
             Self::Record(_) => Statement { operation: "INSERT", table: "inbox" },
-            Self::Purge { .. } => Statement { operation: "DELETE", table: "inbox" },
+            Self::Purge(_) => Statement { operation: "DELETE", table: "inbox" },
         }
     }
 }
@@ -118,9 +148,9 @@ impl Done {
     }
 
     /// Of a purge.
-    fn purged(self) -> Result<u64, Error> {
+    fn purged(self) -> Result<Swept, Error> {
         match self {
-            Self::Purged(rows) => Ok(rows),
+            Self::Purged(swept) => Ok(swept),
             Self::Recorded(_) => Err(mixed_up()),
         }
     }

@@ -1,12 +1,10 @@
 //! No database: what needs one says so.
 
-use std::time::Duration;
-
 use api::message::Outcome;
 use async_trait::async_trait;
 use database::Error;
 
-use super::{Arrival, Store, Stored};
+use super::{Arrival, Page, Store, Stored, Sweep, Swept};
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Nothing;
@@ -21,7 +19,7 @@ impl Store for Nothing {
         Err(Error::NotConfigured)
     }
 
-    async fn page(&self, _before: Option<i64>, _limit: u32) -> Result<Vec<Stored>, Error> {
+    async fn page(&self, _before: Option<i64>, _limit: u32) -> Result<Page, Error> {
         Err(Error::NotConfigured)
     }
 
@@ -29,7 +27,7 @@ impl Store for Nothing {
         Err(Error::NotConfigured)
     }
 
-    async fn purge(&self, _keep: Duration, _span: u32) -> Result<u64, Error> {
+    async fn purge(&self, _sweep: Sweep) -> Result<Swept, Error> {
         Err(Error::NotConfigured)
     }
 

@@ -1,14 +1,13 @@
 //! B's statements for Postgres.
 
-use std::time::Duration;
-
 use api::message::Outcome;
 use async_trait::async_trait;
 use database::postgres::tokio_postgres::{self, Row};
 use database::postgres::{Apply, Postgres, Session, Transaction};
 use database::{Context, Error, Migrations, PostgresUrl, Step};
 
-use super::{Arrival, Done, SELECT, Store, Stored, Write, applies_before_recording};
+use super::page::{PAGE_BYTES, Page};
+use super::{Arrival, Done, SELECT, Store, Stored, Sweep, Swept, Write, applies_before_recording};
 
 const MIGRATIONS: Migrations =
     Migrations { steps: &[Step { version: 1, oldest_program: 1, sql: include_str!("migrations/postgres-1.sql") }] };
@@ -34,23 +33,46 @@ pub const RECORD: &str = "\
     ) \
     SELECT place FROM new";
 
-/// Old ones among the first $2 by sequence: no look at the rest of the table, and no index on the time. Rows that
-/// another replica is purging are left to it.
+/// By sequence, which is nearly the order of the times: no look at the rest of the table, and no index on the time. Rows
+/// that another replica is purging are left to it.
+///
+/// Parameters: after, how many, milliseconds. Returns how many are forgotten, and where to go on.
 const PURGE: &str = "\
-    WITH oldest AS (\
-        SELECT seq, source, id FROM messages \
-        WHERE seq < (SELECT min(seq) FROM messages) + $2 \
-            AND received_at <= floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint - $1 \
+    WITH clock AS MATERIALIZED (\
+        SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now\
+    ), looked AS MATERIALIZED (\
+        SELECT seq, received_at <= now - $3::bigint AS due, received_at > now AS ahead \
+        FROM (SELECT seq, received_at FROM messages WHERE seq > $1 ORDER BY seq LIMIT $2::bigint) few, clock\
+    ), old AS MATERIALIZED (\
+        SELECT seq, source, id FROM messages WHERE seq = ANY(ARRAY(SELECT seq FROM looked WHERE due)) \
         ORDER BY seq FOR UPDATE SKIP LOCKED\
     ), forgotten AS (\
-        DELETE FROM inbox USING oldest WHERE inbox.source = oldest.source AND inbox.id = oldest.id\
+        DELETE FROM inbox USING old WHERE inbox.source = old.source AND inbox.id = old.id\
+    ), deleted AS (\
+        DELETE FROM messages WHERE seq = ANY(ARRAY(SELECT seq FROM old)) RETURNING 1\
     ) \
-    DELETE FROM messages USING oldest WHERE messages.seq = oldest.seq";
+    SELECT (SELECT count(*) FROM deleted), \
+        (SELECT max(seq) FROM looked HAVING count(*) = $2 AND bool_or(due OR ahead))";
 
 const FIND: &str = "SELECT seq, source, id, type, body, received_at FROM messages \
      WHERE id = $1 AND ($2::text IS NULL OR source = $2) ORDER BY source, seq LIMIT 2";
-const PAGE: &str =
-    "SELECT seq, source, id, type, body, received_at FROM messages WHERE seq < $1 ORDER BY seq DESC LIMIT $2";
+
+/// Rows until their text exceeds a page, and whether another comes after each. What is on another page is not read:
+/// texts of that size are kept apart from their rows, with their lengths in the rows.
+///
+/// Parameters: before, limit, bytes.
+const PAGE: &str = "\
+    WITH few AS (\
+        SELECT seq, source, id, type, body, received_at FROM messages WHERE seq < $1 ORDER BY seq DESC LIMIT $2::bigint + 1\
+    ), measured AS (\
+        SELECT *, row_number() OVER newest AS place, lead(seq) OVER newest IS NOT NULL AS followed, \
+            sum(octet_length(source) + octet_length(id) + octet_length(type) + octet_length(body)) \
+                OVER (newest ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS above \
+        FROM few WINDOW newest AS (ORDER BY seq DESC)\
+    ) \
+    SELECT seq, source, id, type, body, received_at, followed FROM measured \
+    WHERE place <= $2 AND coalesce(above, 0) <= $3::bigint ORDER BY seq DESC";
+
 const COUNT: &str = "SELECT count(*) FROM messages";
 
 pub(super) fn open(url: PostgresUrl, context: Context) -> Postgres<Write, Done> {
@@ -80,12 +102,18 @@ impl Apply<Write, Done> for Batch {
         }
         // After the inserts: it waits for nobody, so nobody who waits for it can be waited for.
         for (write, done) in writes.iter().zip(&mut done) {
-            if let Write::Purge { keep, span } = write {
-                *done = Done::Purged(transaction.execute(PURGE, &[keep, span]).await?);
+            if let Write::Purge(sweep) = write {
+                *done = Done::Purged(purge(transaction, *sweep).await?);
             }
         }
         Ok(done)
     }
+}
+
+async fn purge(transaction: &Transaction<'_>, sweep: Sweep) -> Result<Swept, tokio_postgres::Error> {
+    let row = transaction.query_opt(PURGE, &[&sweep.after, &i64::from(sweep.span), &sweep.keep()]).await?;
+    let Some(row) = row else { return Ok(Swept { forgotten: 0, next: None }) };
+    Ok(Swept { forgotten: row.try_get::<_, i64>(0)?.unsigned_abs(), next: row.try_get(1)? })
 }
 
 /// The place in the arrays, from 0 on.
@@ -175,11 +203,18 @@ impl Store for Postgres<Write, Done> {
         all(&rows)
     }
 
-    async fn page(&self, before: Option<i64>, limit: u32) -> Result<Vec<Stored>, Error> {
-        let (before, limit) = (before.unwrap_or(i64::MAX), i64::from(limit));
-        let rows =
-            self.read(SELECT, async move |session: Session| session.query(PAGE, &[&before, &limit]).await).await?;
-        all(&rows)
+    async fn page(&self, before: Option<i64>, limit: u32) -> Result<Page, Error> {
+        let (before, rows, bytes) = (before.unwrap_or(i64::MAX), i64::from(limit), i64::try_from(PAGE_BYTES));
+        let bytes = bytes.unwrap_or(i64::MAX);
+        let page = async move |session: Session| {
+            let mut page = Page { rows: Vec::new(), more: false };
+            for row in session.query(PAGE, &[&before, &rows, &bytes]).await? {
+                page.more = row.try_get(6)?;
+                page.rows.push(stored(&row)?);
+            }
+            Ok(page)
+        };
+        self.read(SELECT, page).await
     }
 
     async fn count(&self) -> Result<u64, Error> {
@@ -188,8 +223,8 @@ impl Store for Postgres<Write, Done> {
         Ok(count.unsigned_abs())
     }
 
-    async fn purge(&self, keep: Duration, span: u32) -> Result<u64, Error> {
-        let write = Write::purge(keep, span);
+    async fn purge(&self, sweep: Sweep) -> Result<Swept, Error> {
+        let write = Write::Purge(sweep);
         self.writer().write(write.statement(), write).await?.purged()
     }
 
@@ -220,6 +255,8 @@ fn unreadable(error: &tokio_postgres::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     /// Two replicas whose batches have another order would wait for each other; the same event twice in one statement
@@ -232,7 +269,7 @@ mod tests {
         let writes = [
             record("/b", "1", "b1"),
             record("/a", "2", "first"),
-            Write::Purge { keep: 0, span: 1 },
+            Write::Purge(Sweep { after: 0, keep: Duration::ZERO, span: 1 }),
             record("/a", "2", "second"),
             record("/a", "10", "a10"),
         ];

@@ -63,6 +63,10 @@ impl B {
 
     /// An event of `/a` in binary mode.
     pub(crate) async fn event(&self, id: &str) -> Answer {
+        self.event_with(id, r#"{"key":"value"}"#).await
+    }
+
+    pub(crate) async fn event_with(&self, id: &str, body: &str) -> Answer {
         let headers = [
             ("ce-specversion", "1.0"),
             ("ce-id", id),
@@ -70,7 +74,7 @@ impl B {
             ("ce-type", "t"),
             ("content-type", "application/json"),
         ];
-        self.post(&headers, r#"{"key":"value"}"#).await
+        self.post(&headers, body).await
     }
 
     pub(crate) async fn stats(&self) -> api::message::Stats {

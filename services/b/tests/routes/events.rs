@@ -64,6 +64,51 @@ async fn a_structured_event_is_applied_with_its_data_as_it_was_written() {
 }
 
 #[tokio::test]
+async fn a_nul_is_kept_in_data_and_refused_in_attributes_on_sqlite() {
+    nul(&support::sqlite()).await;
+}
+
+#[tokio::test]
+async fn a_nul_is_kept_in_data_and_refused_in_attributes_on_postgres() {
+    if let Some(database) = support::postgres() {
+        nul(&database).await;
+    }
+}
+
+/// Postgres has no text with a NUL: as data it stays the escape that it was written as.
+async fn nul(database: &Database) {
+    let b = B::ready(&database.url).await;
+    let body = r#"{"\u0000":"a\u0000b"}"#;
+    assert_eq!(b.event_with("binary", body).await.status(), 201);
+    let structured = |id: &str, more: &str, data: &str| {
+        format!(r#"{{"specversion":"1.0","id":"{id}","source":"/a","type":"t",{more}"data":{data}}}"#)
+    };
+    assert_eq!(b.post(&STRUCTURED, structured("structured", "", body)).await.status(), 201);
+    for id in ["binary", "structured"] {
+        let copy: Received = b.get(&format!("/messages/{id}")).await.json();
+        assert_eq!(copy.body.get(), body);
+    }
+
+    for (event, name) in [
+        (structured("1\\u0000", "", "{}"), "id"),
+        (structured("1", r#""subject":"\u0000","#, "{}"), "subject"),
+        (structured("1", r#""mine":"\u0000","#, "{}"), "mine"),
+        (structured("1", "", "{}").replace(r#""type":"t""#, r#""type":"\u0000""#), "type"),
+        (structured("1", "", "{}").replace("/a", r"/\u0000"), "source"),
+    ] {
+        b.post(&STRUCTURED, &event).await.is_problem(400, name, "/events");
+    }
+    for name in ["ce-id", "ce-type", "ce-subject", "ce-source"] {
+        let attributes = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/a"), ("ce-type", "t")];
+        let mut headers: Vec<_> = attributes.into_iter().filter(|(other, _)| *other != name).collect();
+        headers.extend([(name, "a%00"), ("content-type", "application/json")]);
+        let told = name.trim_start_matches("ce-");
+        b.post(&headers, "{}").await.is_problem(400, told, "/events");
+    }
+    assert_eq!(b.stats().await, Stats { messages: 2, applied: 2, ignored: 0 });
+}
+
+#[tokio::test]
 async fn every_media_type_of_json_is_taken_in_binary_mode() {
     let database = support::sqlite();
     let b = B::ready(&database.url).await;

@@ -40,6 +40,41 @@ async fn whole_list(database: &Database) {
 }
 
 #[tokio::test]
+async fn a_page_is_bounded_in_bytes_on_sqlite() {
+    bounded_pages(&support::sqlite()).await;
+}
+
+#[tokio::test]
+async fn a_page_is_bounded_in_bytes_on_postgres() {
+    if let Some(database) = support::postgres() {
+        bounded_pages(&database).await;
+    }
+}
+
+async fn bounded_pages(database: &Database) {
+    const MIB: usize = 1024 * 1024;
+    let b = B::ready(&database.url).await;
+    let body = format!(r#"{{"a":"{}"}}"#, "x".repeat(64 * 1024 - 8));
+    assert_eq!(body.len(), 64 * 1024, "the largest that is taken");
+    for id in 0..40 {
+        assert_eq!(b.event_with(&id.to_string(), &body).await.status(), 201);
+    }
+    let (mut path, mut sizes, mut seen) = ("/messages?limit=200".to_owned(), Vec::new(), Vec::new());
+    loop {
+        let answer = b.get(&path).await;
+        assert!(answer.body().len() < MIB + body.len() + 8 * 1024, "{}", answer.body().len());
+        let page: Inbox = answer.json();
+        sizes.push(page.messages.len());
+        assert!(page.messages.iter().all(|message| message.body.get() == body));
+        seen.extend(page.messages.into_iter().map(|message| message.id));
+        let Some(cursor) = page.next_cursor else { break };
+        path = format!("/messages?limit=200&cursor={cursor}");
+    }
+    let expected: Vec<_> = (0..40).rev().map(|id| id.to_string()).collect();
+    assert_eq!((seen, sizes), (expected, vec![16, 16, 8]));
+}
+
+#[tokio::test]
 async fn cursors_that_were_tampered_with_and_bad_parameters_are_400() {
     let database = support::sqlite();
     let b = B::ready(&database.url).await;

@@ -8,5 +8,6 @@ mod away;
 mod client;
 mod events;
 mod lists;
+mod locked;
 mod refused;
 mod remembering;

@@ -6,13 +6,15 @@ mod support;
 
 mod concurrent;
 mod locked;
+mod migrated;
+mod purged;
 mod statements;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use database::Url;
-use service_b::store::{self, Arrival, Store};
+use service_b::store::{self, Arrival, Store, Sweep};
 
 /// Each test with a fresh database of either kind.
 #[macro_export]
@@ -47,6 +49,11 @@ async fn opened(url: &Url) -> Arc<dyn Store> {
 
 fn arrival(source: &str, id: &str) -> Arrival {
     Arrival { source: source.to_owned(), id: id.to_owned(), kind: "t".to_owned(), body: format!("{{\"id\":{id:?}}}") }
+}
+
+/// Of the `span` oldest events, how many are forgotten that are older than `keep`.
+async fn purged(store: &Arc<dyn Store>, keep: Duration, span: u32) -> u64 {
+    store.purge(Sweep { after: i64::MIN, keep, span }).await.unwrap().forgotten
 }
 
 const HOUR: Duration = Duration::from_hours(1);

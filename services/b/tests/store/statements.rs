@@ -1,10 +1,8 @@
-use std::time::Duration;
-
 use api::message::Outcome;
 use service_b::store::{Arrival, LONGEST_KEY};
 
 use crate::support::Database;
-use crate::{HOUR, arrival, on_both, opened};
+use crate::{arrival, on_both, opened};
 
 on_both!(
     a_new_event_is_applied_and_a_known_one_is_ignored,
@@ -12,7 +10,7 @@ on_both!(
     every_text_comes_back_as_it_was_written,
     the_longest_keys_are_taken,
     pages_are_newest_first_and_end,
-    what_is_old_is_forgotten_a_little_at_a_time_and_what_is_young_is_kept,
+    a_page_ends_with_its_limit_or_with_its_bytes,
     what_was_committed_is_there_after_reopening,
 );
 
@@ -89,37 +87,54 @@ async fn the_longest_keys_are_taken(database: &Database) {
 
 async fn pages_are_newest_first_and_end(database: &Database) {
     let store = opened(&database.url).await;
-    assert!(store.page(None, 10).await.unwrap().is_empty());
+    assert!(store.page(None, 10).await.unwrap().rows.is_empty());
     for id in 0..25 {
         store.record(arrival("/a", &id.to_string())).await.unwrap();
     }
     let (mut before, mut seen) = (None, Vec::new());
     loop {
         let page = store.page(before, 10).await.unwrap();
-        let Some(last) = page.last() else { break };
-        assert!(page.len() <= 10);
-        before = Some(last.seq);
-        seen.extend(page.into_iter().map(|row| row.id));
+        assert!(page.rows.len() <= 10);
+        before = page.rows.last().map(|row| row.seq);
+        seen.extend(page.rows.into_iter().map(|row| row.id));
+        if !page.more {
+            break;
+        }
     }
     let expected: Vec<_> = (0..25).rev().map(|id| id.to_string()).collect();
     assert_eq!(seen, expected);
-    assert!(store.page(Some(i64::MIN), 10).await.unwrap().is_empty());
+    let exactly = store.page(None, 25).await.unwrap();
+    assert_eq!((exactly.rows.len(), exactly.more), (25, false));
+    let beyond = store.page(Some(i64::MIN), 10).await.unwrap();
+    assert!(beyond.rows.is_empty() && !beyond.more);
 }
 
-async fn what_is_old_is_forgotten_a_little_at_a_time_and_what_is_young_is_kept(database: &Database) {
+async fn a_page_ends_with_its_limit_or_with_its_bytes(database: &Database) {
     let store = opened(&database.url).await;
-    assert_eq!(store.purge(Duration::ZERO, 100).await.unwrap(), 0, "of nothing");
-    for id in 0..5 {
-        store.record(arrival("/a", &id.to_string())).await.unwrap();
+    let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(600 * 1024));
+    // What an event is called counts as well.
+    let named = Arrival { kind: "k".repeat(600 * 1024), ..arrival("/a", "named") };
+    for id in ["0", "1", "2", "3"] {
+        store.record(Arrival { body: large.clone(), ..arrival("/a", id) }).await.unwrap();
     }
-    assert_eq!(store.purge(HOUR, 100).await.unwrap(), 0, "all are young");
-    assert_eq!(store.record(arrival("/a", "0")).await.unwrap(), Outcome::Ignored);
+    store.record(named).await.unwrap();
+    store.record(arrival("/a", "small")).await.unwrap();
 
-    for (forgotten, left) in [(2, 3), (2, 1), (1, 0), (0, 0)] {
-        assert_eq!(store.purge(Duration::ZERO, 2).await.unwrap(), forgotten);
-        assert_eq!(store.count().await.unwrap(), left);
+    let (mut before, mut pages) = (None, Vec::new());
+    loop {
+        let page = store.page(before, 200).await.unwrap();
+        before = page.rows.last().map(|row| row.seq);
+        pages.push(page.rows.into_iter().map(|row| row.id).collect::<Vec<_>>().join(" "));
+        if !page.more {
+            break;
+        }
     }
-    assert_eq!(store.record(arrival("/a", "0")).await.unwrap(), Outcome::Applied, "it is not remembered any more");
+    assert_eq!(pages, ["small named 3", "2 1", "0"]);
+
+    for (limit, ids, more) in [(1, 1, true), (2, 2, true), (3, 3, true)] {
+        let page = store.page(None, limit).await.unwrap();
+        assert_eq!((page.rows.len(), page.more), (ids, more));
+    }
 }
 
 async fn what_was_committed_is_there_after_reopening(database: &Database) {

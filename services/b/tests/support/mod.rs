@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use database::Url;
+use database::postgres::tokio_postgres::{self, NoTls};
+use database::sqlite::rusqlite;
 use runtime::env::Value as _;
 use runtime::{Context, Health, Readiness};
 use telemetry::{Identity, Settings, Telemetry};
@@ -16,18 +18,48 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Database {
     pub(crate) url: Url,
     _sqlite: Option<Folder>,
-    _postgres: Option<test_postgres::Database>,
+    postgres: Option<test_postgres::Database>,
+}
+
+/// A connection of another program.
+pub(crate) enum Other {
+    Sqlite(rusqlite::Connection),
+    Postgres(tokio_postgres::Client),
+}
+
+impl Database {
+    pub(crate) async fn other(&self) -> Other {
+        if let Some(database) = &self.postgres {
+            let (client, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
+            tokio::spawn(connection);
+            return Other::Postgres(client);
+        }
+        let Url::Sqlite(path) = &self.url else { panic!("there is none") };
+        let connection = rusqlite::Connection::open(path).unwrap();
+        connection.busy_timeout(PATIENCE).unwrap();
+        Other::Sqlite(connection)
+    }
+}
+
+impl Other {
+    /// Runs statements that both databases know.
+    pub(crate) async fn run(&self, sql: &str) {
+        match self {
+            Self::Sqlite(connection) => connection.execute_batch(sql).unwrap(),
+            Self::Postgres(client) => client.batch_execute(sql).await.unwrap(),
+        }
+    }
 }
 
 pub(crate) fn sqlite() -> Database {
     let folder = Folder::new();
-    Database { url: Url::Sqlite(folder.path().join("b.sqlite3")), _sqlite: Some(folder), _postgres: None }
+    Database { url: Url::Sqlite(folder.path().join("b.sqlite3")), _sqlite: Some(folder), postgres: None }
 }
 
 /// None where there is no Postgres; the reason is printed.
 pub(crate) fn postgres() -> Option<Database> {
     let database = test_postgres::shared()?.database();
-    Some(Database { url: parsed(&database.url()), _sqlite: None, _postgres: Some(database) })
+    Some(Database { url: parsed(&database.url()), _sqlite: None, postgres: Some(database) })
 }
 
 pub(crate) fn parsed(url: &str) -> Url {
