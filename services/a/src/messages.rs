@@ -5,12 +5,11 @@ use std::time::Duration;
 use api::message::{Message, State};
 use database::Error;
 use http::StatusCode;
-use outbox::time::rfc3339;
-use outbox::{Ended, Engine, Receiver, Settings};
+use outbox::{Body, Ended, Engine, Receiver, Settings};
 use runtime::{Context, Failure};
 use serde_json::value::RawValue;
 use telemetry::{FutureExt as _, propagation};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
 use crate::config::Config;
@@ -22,6 +21,8 @@ const SOURCE: &str = "/service-a";
 const KIND: &str = "dev.msctl.message.created.v1";
 /// Seconds until a full outbox may have room again.
 const FULL_RETRY_AFTER: u32 = 1;
+/// How long an answer that is due is held back to look a message's state up: a database that hangs costs no more.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// A's messages: where they are kept, and how they get to B. Cheap to clone.
 #[derive(Debug)]
@@ -89,7 +90,9 @@ impl<B: Backend> Messages<B> {
         let trace = propagation::to_text(&telemetry::Context::current());
         let (traceparent, tracestate) = trace.map_or((None, None), |text| (Some(text.traceparent), text.tracestate));
         let created_at = time_of(id).unwrap_or_else(outbox::time::now);
-        let new = New { id, body: body.get().into(), created_at, traceparent, tracestate, lease: None, key };
+        // The one copy: for the write, the delivery and the answer. Many of them may be waiting.
+        let body = Body::from(Box::<str>::from(body));
+        let new = New { id, body: body.clone(), created_at, traceparent, tracestate, lease: None, key };
         match self.write(new).await? {
             Accepted::New => {}
             Accepted::Known(id) => return self.again(id, deadline).await,
@@ -98,15 +101,15 @@ impl<B: Backend> Messages<B> {
                 return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
             }
         }
-        let committed = |body, ended| Answer::of(message(id, created_at, body, ended));
-        let Some(mut waiting) = waiting else { return Ok(committed(body, None)) };
+        let committed = |ended| Answer::kept(kept(id, created_at, &body, ended));
+        let Some(mut waiting) = waiting else { return committed(None) };
         match timeout_at(deadline, waiting.ended()).await {
-            Ok(Some(ended)) => Ok(committed(body, Some(ended))),
-            // Others ended it, or nobody yet: what is known of it is in the database. It is committed, whether that can be
-            // asked now or not.
-            Ok(None) | Err(_) => match self.store.0.get(id).await {
-                Ok(Some(kept)) => Answer::kept(kept),
-                Ok(None) | Err(_) => Ok(committed(body, None)),
+            Ok(Some(ended)) => committed(Some(ended)),
+            // Others ended it, or nobody yet: the database knows more. It is committed, whether that can be asked now or
+            // not.
+            Ok(None) | Err(_) => match timeout(LOOK, self.store.0.get(id)).await {
+                Ok(Ok(Some(kept))) => Answer::kept(kept),
+                _ => committed(None),
             },
         }
     }
@@ -137,13 +140,20 @@ impl<B: Backend> Messages<B> {
     async fn again(&self, id: Uuid, deadline: Instant) -> Result<Answer, Failure> {
         // Before its state is looked at, so that no change is missed.
         let mut waiting = self.engine.wait(id);
-        let kept = self.store.0.get(id).await?.ok_or_else(gone)?;
-        if kept.state != State::Pending || deadline <= Instant::now() {
-            return Answer::kept(kept);
+        let found = timeout_at(deadline.max(Instant::now()) + LOOK, self.store.0.get(id)).await;
+        // It is stored, but whether it is delivered is not to be made up.
+        let found = found.unwrap_or_else(|_| Err(Error::Unavailable { detail: "no read in time".to_owned() }));
+        let found = found?.ok_or_else(gone)?;
+        if found.state != State::Pending || deadline <= Instant::now() {
+            return Answer::kept(found);
         }
         // What happened, and whether anything did, is then in the database.
         let _ = timeout_at(deadline, waiting.ended()).await;
-        Answer::kept(self.store.0.get(id).await?.ok_or_else(gone)?)
+        match timeout(LOOK, self.store.0.get(id)).await {
+            Ok(Ok(kept)) => Answer::kept(kept.ok_or_else(gone)?),
+            // It was so a moment ago.
+            Ok(Err(_)) | Err(_) => Answer::kept(found),
+        }
     }
 
     /// Has a message that was given up delivered again.
@@ -187,18 +197,18 @@ impl Answer {
     }
 }
 
-/// A message that was just committed, and perhaps ended since.
-fn message(id: Uuid, created_at: i64, body: Box<RawValue>, ended: Option<Ended>) -> Message {
+/// A message that was just committed, and perhaps ended since, as it would be read.
+fn kept(id: Uuid, created_at: i64, body: &Body, ended: Option<Ended>) -> Kept {
     let ended = ended.unwrap_or(Ended { state: State::Pending, attempts: 0, at: 0, error: None });
-    Message {
-        id: id.to_string(),
+    Kept {
+        id,
+        body: body.as_str().to_owned(),
         state: ended.state,
-        attempts: ended.attempts,
-        created_at: rfc3339(created_at),
-        delivered_at: (ended.state == State::Delivered).then(|| rfc3339(ended.at)),
+        attempts: ended.attempts.into(),
+        created_at,
+        delivered_at: (ended.state == State::Delivered).then_some(ended.at),
         next_attempt_at: None,
         last_error: ended.error,
-        body,
     }
 }
 

@@ -7,6 +7,7 @@ use telemetry::{KeyValue, SpanKind, Telemetry};
 use tokio::sync::oneshot;
 
 use crate::Error;
+use crate::queue::Held;
 use crate::statement::System;
 
 /// What became of a write.
@@ -24,6 +25,7 @@ pub(crate) struct Waiting<D> {
     /// The caller's span, when it is recorded.
     pub(crate) target: Option<LinkTarget>,
     pub(crate) since: Instant,
+    pub(crate) held: Held,
 }
 
 impl<D> Waiting<D> {

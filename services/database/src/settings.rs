@@ -21,8 +21,11 @@ impl Settings {
     pub fn read(env: &mut Env<'_>, default_file: &'static str) -> Self {
         let default = Url::Sqlite(PathBuf::from(default_file));
         let direct = env.get(URL, default.clone(), "the service's database: sqlite://PATH, postgres://… or none");
-        let file =
-            env.get(URL_FILE, File(None), "a file that holds it, such as a mounted secret, read at every connect");
+        let file = env.get(
+            URL_FILE,
+            File(None),
+            "a file that holds it, such as a mounted secret; with postgres:// read at every connect",
+        );
         let Some(path) = file.0 else {
             check(env, URL, &direct);
             return Self { url: direct };

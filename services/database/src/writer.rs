@@ -70,9 +70,17 @@ impl<W, D> Writer<W, D> {
     /// # Errors
     /// [`Error::Unknown`] when it may have been committed; with every other error nothing was written.
     pub async fn write(&self, statement: Statement, write: W) -> Result<D, Error> {
+        self.write_sized(statement, write, 0).await
+    }
+
+    /// The same for a write that holds so many `bytes` of memory: it is refused while those that wait hold too many.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] when there is no room, and those of [`Writer::write`].
+    pub async fn write_sized(&self, statement: Statement, write: W, bytes: usize) -> Result<D, Error> {
         let shared = self.shared();
         let call = Call::new(shared.system.span(statement));
-        let answer = match shared.queue.push(write, call.span.link_target()) {
+        let answer = match shared.queue.push(write, bytes, call.span.link_target()) {
             Ok(answer) => answer.await,
             Err(error) => return call.finished(Err(error)),
         };

@@ -8,8 +8,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const LEAST: usize = 4 * 1024;
 /// 4,096 small messages, fewer large ones: 16 MiB.
 const OWN: usize = 4_096 * LEAST;
-/// What a claim may bring is known only when it is there, so each row has this much set aside.
-const LARGEST: usize = 64 * 1024;
+/// How large the rows of a claim are is known only when they are there, so each has this much set aside; together they
+/// bring no more. Bodies may be larger where a service takes such.
+const EACH: usize = 64 * 1024;
 /// Rows of one claim.
 const CLAIMED: usize = 128;
 
@@ -33,19 +34,19 @@ pub(crate) struct Reserve {
 
 impl Room {
     pub(crate) fn new() -> Self {
-        Self { own: Arc::new(Semaphore::new(OWN)), claimed: Arc::new(Semaphore::new(CLAIMED * LARGEST)) }
+        Self { own: Arc::new(Semaphore::new(OWN)), claimed: Arc::new(Semaphore::new(CLAIMED * EACH)) }
     }
 
     /// A place for a new message with a body of so many bytes, if there is one.
     pub(crate) fn take(&self, bytes: usize) -> Option<Place> {
-        let permit = self.own.clone().try_acquire_many_owned(weight(bytes)).ok()?;
+        let permit = self.own.clone().try_acquire_many_owned(u32::try_from(weight(bytes)).ok()?).ok()?;
         Some(Place(Some(permit)))
     }
 
     /// Places for as many claimed rows as fit, at most `most` of them.
     pub(crate) fn reserve(&self, most: usize) -> Option<Reserve> {
-        let rows = most.min(self.claimed.available_permits() / LARGEST);
-        let permits = u32::try_from(rows * LARGEST).ok().filter(|permits| *permits > 0)?;
+        let rows = most.min(self.claimed.available_permits() / EACH);
+        let permits = u32::try_from(rows * EACH).ok().filter(|permits| *permits > 0)?;
         let permit = self.claimed.clone().try_acquire_many_owned(permits).ok()?;
         Some(Reserve { permit, rows })
     }
@@ -56,14 +57,20 @@ impl Reserve {
         self.rows
     }
 
-    /// The place of one of them.
+    /// What their bodies may have together.
+    pub(crate) fn bytes(&self) -> usize {
+        self.rows * EACH
+    }
+
+    /// The place of one of them. One that is larger than all that was set aside, and comes alone, takes all of it.
     pub(crate) fn place(&mut self, bytes: usize) -> Place {
-        Place(self.permit.split(weight(bytes) as usize))
+        let permits = weight(bytes).min(self.permit.num_permits());
+        Place(self.permit.split(permits))
     }
 }
 
-fn weight(bytes: usize) -> u32 {
-    u32::try_from(bytes.clamp(LEAST, LARGEST)).unwrap_or(u32::MAX)
+fn weight(bytes: usize) -> usize {
+    bytes.max(LEAST)
 }
 
 #[cfg(test)]
@@ -78,6 +85,23 @@ mod tests {
         };
         assert_eq!(count(2), 4_096);
         assert_eq!(count(64 * 1024), 256);
+        assert_eq!(count(4 * 1024 * 1024), 4);
+        assert_eq!(count(OWN + 1), 0, "it is left to a claim");
+    }
+
+    #[test]
+    fn claimed_rows_weigh_what_they_have() {
+        let room = Room::new();
+        let mut reserve = room.reserve(32).unwrap();
+        assert_eq!(reserve.bytes(), 2 * 1024 * 1024);
+        let place = reserve.place(1024 * 1024);
+        let larger_than_all = reserve.place(100 * 1024 * 1024);
+        drop(reserve);
+        assert_eq!(room.reserve(1_000).unwrap().rows(), CLAIMED - 32);
+        drop(place);
+        assert_eq!(room.reserve(1_000).unwrap().rows(), CLAIMED - 16);
+        drop(larger_than_all);
+        assert_eq!(room.reserve(1_000).unwrap().rows(), CLAIMED);
     }
 
     #[test]

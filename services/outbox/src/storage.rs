@@ -60,6 +60,8 @@ pub struct Body(Arc<str>);
 pub struct Claim {
     pub owner: Uuid,
     pub limit: usize,
+    /// What the rows' bodies may have together. The first row is taken whatever it has: none waits for ever.
+    pub bytes: usize,
     pub lease: Duration,
     /// Rows of nobody may be taken this long before they are due.
     pub ahead: Duration,

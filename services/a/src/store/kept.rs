@@ -29,7 +29,7 @@ pub struct Listed {
 }
 
 /// Bodies of one page, in bytes; its last message may exceed it.
-const PAGE_BYTES: usize = 1024 * 1024;
+pub(super) const PAGE_BYTES: usize = 1024 * 1024;
 
 /// The column `state`.
 pub(super) const PENDING: i16 = 0;
@@ -49,6 +49,11 @@ impl Listed {
             self.messages.push(kept);
         }
         !self.more
+    }
+
+    /// The same where the database has not given all of the `total` rows that it found.
+    pub(super) fn of(self, total: usize) -> Self {
+        Self { more: self.more || total > self.messages.len(), ..self }
     }
 }
 

@@ -83,7 +83,8 @@ impl<B: Backend> Store<B> {
     }
 
     async fn write(&self, write: Write) -> Result<Done, Error> {
-        self.0.writer().write(write.statement(), write).await
+        let (statement, bytes) = (write.statement(), write.bytes());
+        self.0.writer().write_sized(statement, write, bytes).await
     }
 }
 

@@ -96,13 +96,21 @@ impl Write {
         };
         Statement { operation, table }
     }
+
+    /// What it holds of a client's request, in bytes. What comes from the engine holds next to nothing, and makes room.
+    pub(super) fn bytes(&self) -> usize {
+        let Self::Accept(new) = self else { return 0 };
+        let texts =
+            [&new.traceparent, &new.tracestate].into_iter().flatten().chain(new.key.as_ref().map(|key| &key.text));
+        new.body.as_str().len() + texts.map(String::len).sum::<usize>()
+    }
 }
 
 impl Done {
     /// A backend that answers another question than it was asked is a mistake in this crate.
     pub(super) fn unexpected(&self) -> Error {
         tracing::error!(done = ?self, "the store answered another question");
-        Error::Refused { detail: "the store answered another question".to_owned() }
+        Error::Defect { detail: "the store answered another question".to_owned() }
     }
 }
 
@@ -118,5 +126,32 @@ impl New {
             traceparent: self.traceparent.clone(),
             tracestate: self.tracestate.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_to_another_question_is_our_own_defect_and_nobodys_row() {
+        assert_eq!(Done::Settled.unexpected().kind(), "defect");
+    }
+
+    #[test]
+    fn a_message_weighs_what_its_request_brought() {
+        let mut new = New {
+            id: Uuid::nil(),
+            body: "{\"a\":1}".into(),
+            created_at: 0,
+            traceparent: Some("12345".to_owned()),
+            tracestate: None,
+            lease: None,
+            key: None,
+        };
+        assert_eq!(Write::Accept(new.clone()).bytes(), 12);
+        new.key = Some(Key { text: "key".to_owned(), body_hash: [0; 32] });
+        assert_eq!(Write::Accept(new).bytes(), 15);
+        assert_eq!(Write::ForgetKeys(100).bytes(), 0);
     }
 }

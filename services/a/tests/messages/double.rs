@@ -47,6 +47,8 @@ impl Event {
 struct State {
     events: Vec<Event>,
     connections: usize,
+    /// The last event that was answered with a status of its own.
+    failed: Option<String>,
     script: VecDeque<Behaviour>,
     usual: Option<Behaviour>,
 }
@@ -101,6 +103,15 @@ impl Double {
         self.state.lock().unwrap().events.clone()
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.state.lock().unwrap().events.len()
+    }
+
+    /// The message that was answered with a status of its own last.
+    pub(crate) fn failed(&self) -> Option<String> {
+        self.state.lock().unwrap().failed.clone()
+    }
+
     pub(crate) fn connections(&self) -> usize {
         self.state.lock().unwrap().connections
     }
@@ -132,9 +143,12 @@ async fn serve(mut socket: TcpStream, state: Arc<Mutex<State>>) {
     while let Some(event) = read(&mut socket, &mut buffer).await {
         let behaviour = {
             let mut state = state.lock().unwrap();
+            let behaviour = state.script.pop_front().or(state.usual).unwrap_or(Behaviour::Take);
+            if let Behaviour::Status(_) = behaviour {
+                state.failed = Some(event.id().to_owned());
+            }
             state.events.push(event);
-            let scripted = state.script.pop_front();
-            scripted.or(state.usual).unwrap_or(Behaviour::Take)
+            behaviour
         };
         let (status, more) = match behaviour {
             Behaviour::Take => (201, String::new()),

@@ -18,6 +18,8 @@ async fn the_same_request_twice_is_one_message() {
     assert_eq!((first.status, second.status), (201, 201));
     assert_eq!(first.body, second.body);
     assert_eq!(first.header("location"), second.header("location"));
+    let spaced = post(a.address, &[key], " {\"n\":1}\r\n").await;
+    assert_eq!(spaced.body, first.body, "space around the object is no part of it");
     assert!(post(a.address, &[key], r#"{"n": 1}"#).await.problem(422).contains("Idempotency-Key"));
     assert_eq!(b.events().len(), 1);
 }

@@ -3,7 +3,8 @@
 use api::message::Messages;
 
 use crate::client::{ask, get, post};
-use crate::service::a_and_b;
+use crate::double::Double;
+use crate::service::{Service, a_and_b, config};
 
 const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
 
@@ -35,6 +36,27 @@ async fn bodies_that_are_none_are_refused_and_odd_ones_are_taken_as_they_are() {
         assert_eq!(answer.status, 201, "{odd:.40}");
         assert_eq!(b.events().last().unwrap().body, odd.trim());
     }
+}
+
+/// A column of Postgres holds no NUL; an escape of one is six characters.
+#[tokio::test]
+async fn an_escaped_nul_is_kept_and_delivered_on_postgres() {
+    let Some(server) = test_postgres::shared() else { return };
+    let (database, b) = (server.database(), Double::start());
+    let url = <database::Url as runtime::env::Value>::parse(&database.url()).unwrap();
+    let a = Service::start(config(b.uri(), url)).await;
+    let odd = r#"{"\u0000":"\u0000\ud800","a":[1e999]}"#;
+    let answer = post(a.address, &[("idempotency-key", "\\u0000")], odd).await;
+    assert_eq!((answer.status, answer.message().body.get()), (201, odd), "{answer:?}");
+    assert_eq!(get(a.address, answer.header("location").unwrap()).await.message().body.get(), odd);
+    let listed: Messages = serde_json::from_str(&get(a.address, "/messages").await.body).unwrap();
+    assert_eq!(listed.messages[0].body.get(), odd);
+    assert_eq!(b.events()[0].body, odd);
+    post(a.address, &[], "{\"a\":\"\u{0}\"}").await.problem(400);
+    for nul in ["/messages?state=%00", "/messages?cursor=%00", "/messages/%00"] {
+        get(a.address, nul).await.problem(400);
+    }
+    a.stop().await;
 }
 
 #[tokio::test]

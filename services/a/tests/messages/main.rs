@@ -9,5 +9,7 @@ mod delivery;
 mod double;
 mod idempotency;
 mod input;
+mod load;
 mod replicas;
 mod service;
+mod slow_database;

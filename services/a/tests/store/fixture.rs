@@ -79,17 +79,20 @@ impl Fixture<SqliteStore> {
 impl Fixture<PostgresStore> {
     pub(crate) async fn postgres() -> Option<Self> {
         let database = test_postgres::shared()?.database();
-        let url = || match <database::Url as runtime::env::Value>::parse(&database.url()) {
-            Some(database::Url::Postgres(url)) => url,
-            other => panic!("{other:?}"),
-        };
-        let (first, second) = (context(), context());
-        let store = Store(PostgresStore::open(url(), first.clone()));
-        let other = Store(PostgresStore::open(url(), second.clone()));
-        ready(&store, &first).await;
-        ready(&other, &second).await;
+        let (store, other) = (opened(&database.url()).await, opened(&database.url()).await);
         Some(Self { store, other, place: Place::Server(database) })
     }
+}
+
+/// A store on Postgres that can be used.
+pub(crate) async fn opened(url: &str) -> Store<PostgresStore> {
+    let Some(database::Url::Postgres(url)) = <database::Url as runtime::env::Value>::parse(url) else {
+        panic!("{url}");
+    };
+    let context = context();
+    let store = Store(PostgresStore::open(url, context.clone()));
+    ready(&store, &context).await;
+    store
 }
 
 impl<B: Backend> Fixture<B> {
@@ -109,7 +112,7 @@ impl<B: Backend> Fixture<B> {
     }
 
     pub(crate) async fn claim_ahead(&self, owner: Uuid, ahead: Duration) -> Vec<Outgoing> {
-        self.store.claim(Claim { owner, limit: 100, lease: LONG, ahead }).await.unwrap()
+        self.store.claim(Claim { owner, limit: 100, bytes: usize::MAX, lease: LONG, ahead }).await.unwrap()
     }
 
     pub(crate) async fn settle(&self, id: Uuid, owner: Uuid, settled: Settled) {

@@ -2,14 +2,16 @@
 
 use api::message::State;
 use outbox::{Settled, Storage as _};
-use service_a::store::{Backend, Page};
+use service_a::store::{Backend, Lease, New, Page};
 use uuid::Uuid;
 
-use crate::fixture::{Fixture, LONG, dead, new};
+use crate::fixture::{Fixture, LONG, dead, new, opened};
+use crate::relay::Relay;
 
 crate::on_both!(
     messages_are_listed_by_state_the_newest_first,
     a_page_ends_with_its_limit_or_with_its_bytes,
+    every_page_is_bounded_by_bytes_whatever_is_listed,
     those_that_ended_are_told_from_those_that_are_pending,
     the_outbox_tells_how_many_wait_and_since_when,
 );
@@ -58,6 +60,65 @@ async fn a_page_ends_with_its_limit_or_with_its_bytes<B: Backend>(fixture: Fixtu
     let rest = page(first.messages.last().unwrap().id, 30).await.unwrap();
     assert_eq!(first.messages.len() + rest.messages.len(), 30);
     assert!(!rest.more);
+}
+
+const LARGE: usize = 60_000;
+/// Bodies of one page; its last message may exceed it.
+const PAGE: usize = 1024 * 1024;
+
+async fn every_page_is_bounded_by_bytes_whatever_is_listed<B: Backend>(fixture: Fixture<B>) {
+    let owner = Uuid::now_v7();
+    let large = format!("{{\"a\":\"{}\"}}", "x".repeat(LARGE));
+    let mut by_state = [Vec::new(), Vec::new(), Vec::new()];
+    for n in 0..120 {
+        let message = New { lease: Some(Lease { owner, time: LONG }), ..new(&large) };
+        fixture.store.accept(message.clone()).await.unwrap();
+        match n % 3 {
+            0 => fixture.settle(message.id, owner, Settled::Delivered).await,
+            1 => fixture.settle(message.id, owner, dead()).await,
+            _ => {}
+        }
+        by_state[n % 3].insert(0, message.id);
+    }
+    let mut all = by_state.concat();
+    all.sort_by(|a, b| b.cmp(a));
+    let [delivered, dead, pending] = by_state;
+    for (state, expected) in
+        [(None, all), (Some(State::Delivered), delivered), (Some(State::Dead), dead), (Some(State::Pending), pending)]
+    {
+        let (mut ids, mut before) = (Vec::new(), Uuid::max());
+        loop {
+            let page = fixture.store.0.list(Page { before, state, limit: 200 }).await.unwrap();
+            let bytes: usize = page.messages.iter().map(|kept| kept.body.len()).sum();
+            ids.extend(page.messages.iter().map(|kept| kept.id));
+            if !page.more {
+                assert!(bytes <= PAGE + large.len(), "{state:?}: {bytes}");
+                break;
+            }
+            assert!((PAGE + 1..=PAGE + large.len()).contains(&bytes), "{state:?}: {bytes}");
+            before = *ids.last().unwrap();
+        }
+        assert_eq!(ids, expected, "{state:?}");
+    }
+}
+
+#[tokio::test]
+async fn postgres_sends_a_page_and_not_all_that_might_be_on_it() {
+    let Some(server) = test_postgres::shared() else { return };
+    let database = server.database();
+    let relay = Relay::to(&database.url()).await;
+    let (store, large) = (opened(&relay.url).await, format!("{{\"a\":\"{}\"}}", "x".repeat(LARGE)));
+    for _ in 0..100 {
+        store.accept(new(&large)).await.unwrap();
+    }
+    for state in [None, Some(State::Pending)] {
+        let before = relay.bytes();
+        let page = store.0.list(Page { before: Uuid::max(), state, limit: 200 }).await.unwrap();
+        assert!(page.more && page.messages.len() == 18, "{}", page.messages.len());
+        let sent = relay.bytes() - before;
+        assert!((PAGE..PAGE + 3 * LARGE).contains(&sent), "{sent} bytes for a page of {state:?}");
+    }
+    store.0.close().await;
 }
 
 async fn those_that_ended_are_told_from_those_that_are_pending<B: Backend>(fixture: Fixture<B>) {

@@ -14,6 +14,7 @@ crate::on_both!(
     a_lease_is_its_owners_until_it_runs_out,
     a_failure_after_the_lease_was_lost_changes_nothing,
     retries_are_claimed_when_due_or_ahead_of_it,
+    a_claim_brings_so_many_bytes_those_that_wait_longest_first_and_one_row_at_least,
     leases_that_were_given_back_are_anybodys,
     two_replicas_never_claim_the_same_row,
     two_replicas_may_record_the_same_deliveries,
@@ -72,6 +73,28 @@ async fn retries_are_claimed_when_due_or_ahead_of_it<B: Backend>(fixture: Fixtur
     assert_eq!(fixture.claim_ahead(owner, LONG * 3).await.len(), 1);
 }
 
+async fn a_claim_brings_so_many_bytes_those_that_wait_longest_first_and_one_row_at_least<B: Backend>(
+    fixture: Fixture<B>,
+) {
+    let owner = Uuid::now_v7();
+    let mut ids = Vec::new();
+    for (place, length) in [300, 300, 400, 5_000, 100].into_iter().enumerate() {
+        let message = new(&format!("{{\"a\":\"{}\"}}", "ä".repeat((length - 8) / 2)));
+        fixture.store.accept(message.clone()).await.unwrap();
+        // Those before it have waited for ages.
+        fixture.raw(&format!("UPDATE outbox SET available_at = {place} WHERE available_at > 100")).await;
+        ids.push(message.id);
+    }
+    let mut claimed = Vec::new();
+    for (bytes, rows) in [(999, 2), (1_000, 1), (1_000, 1), (1_000, 1), (1_000, 0)] {
+        let claim = Claim { owner, limit: 100, bytes, lease: LONG, ahead: Duration::ZERO };
+        let brought = fixture.store.claim(claim).await.unwrap();
+        assert_eq!(brought.len(), rows, "{bytes} bytes after {}", claimed.len());
+        claimed.extend(brought.iter().map(|row| row.id));
+    }
+    assert_eq!(claimed, ids);
+}
+
 async fn leases_that_were_given_back_are_anybodys<B: Backend>(fixture: Fixture<B>) {
     let (owner, other) = (Uuid::now_v7(), Uuid::now_v7());
     let ours = fixture.accept(Some((owner, LONG))).await;
@@ -87,13 +110,21 @@ async fn two_replicas_never_claim_the_same_row<B: Backend>(fixture: Fixture<B>) 
     assert!(join(writes).await.into_iter().all(|accepted| accepted == Ok(Accepted::New)));
     let claim = |replica: u8| {
         let store = if replica.is_multiple_of(2) { fixture.store.clone() } else { fixture.other.clone() };
-        async move { store.claim(Claim { owner: Uuid::now_v7(), limit: 10, lease: LONG, ahead: LONG }).await.unwrap() }
+        async move {
+            store
+                .claim(Claim { owner: Uuid::now_v7(), limit: 10, bytes: usize::MAX, lease: LONG, ahead: LONG })
+                .await
+                .unwrap()
+        }
     };
     let claimed: Vec<Uuid> = join((0..20).map(claim)).await.into_iter().flatten().map(|row| row.id).collect();
     let distinct: HashSet<_> = claimed.iter().collect();
     assert_eq!(distinct.len(), claimed.len());
-    let rest =
-        fixture.store.claim(Claim { owner: Uuid::now_v7(), limit: 200, lease: LONG, ahead: LONG }).await.unwrap();
+    let rest = fixture
+        .store
+        .claim(Claim { owner: Uuid::now_v7(), limit: 200, bytes: usize::MAX, lease: LONG, ahead: LONG })
+        .await
+        .unwrap();
     assert_eq!(claimed.len() + rest.len(), 200);
 }
 

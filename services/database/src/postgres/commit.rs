@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use telemetry::FutureExt as _;
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::Error as PgError;
 
-use super::connect::{Connected, Lost, connect};
+use super::connect::{COMMITS, Connected, Lost, connect};
 use super::failure::{Trouble, describe, trouble};
 use super::migrate::migrate;
-use super::read::Signals;
 use super::session::{Session, Transaction};
 use super::{Apply, PATIENCE};
 use crate::backoff::Backoff;
@@ -26,7 +26,8 @@ pub(crate) struct Committer<W, D, A> {
     apply: A,
     url: PostgresUrl,
     migrations: Migrations,
-    reader: Arc<Signals>,
+    /// Told each time that the schema is there.
+    readable: Arc<Notify>,
     backoff: Backoff,
 }
 
@@ -45,9 +46,9 @@ impl<W: Send + 'static, D: Send + 'static, A: Apply<W, D>> Committer<W, D, A> {
         apply: A,
         url: PostgresUrl,
         migrations: Migrations,
-        reader: Arc<Signals>,
+        readable: Arc<Notify>,
     ) -> Self {
-        Self { shared, apply, url, migrations, reader, backoff: Backoff::new() }
+        Self { shared, apply, url, migrations, readable, backoff: Backoff::new() }
     }
 
     /// Until the queue is closed and empty.
@@ -57,7 +58,7 @@ impl<W: Send + 'static, D: Send + 'static, A: Apply<W, D>> Committer<W, D, A> {
                 Ok(Connected { session, lost }) => {
                     self.shared.metrics.connects.inc();
                     self.shared.up();
-                    self.reader.begin.notify_one();
+                    self.readable.notify_one();
                     match self.serve(&session, lost).await {
                         Ok(()) => return,
                         Err(error) => error,
@@ -75,7 +76,7 @@ impl<W: Send + 'static, D: Send + 'static, A: Apply<W, D>> Committer<W, D, A> {
     }
 
     async fn opened(&mut self) -> Result<Connected, Error> {
-        let connected = connect(&self.url).await?;
+        let connected = connect(&self.url, COMMITS).await?;
         migrate(&connected.session, self.migrations).await?;
         Ok(connected)
     }

@@ -47,32 +47,49 @@ impl Drop for Lost {
     }
 }
 
-/// What every session is set to; in one message. A commit that the server may forget is none.
-const SET_UP: &str = "SET statement_timeout = '10s'; SET lock_timeout = '5s'; \
-    SET idle_in_transaction_session_timeout = '30s'; \
-    SELECT set_config('synchronous_commit', 'on', false) \
-    WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')";
+/// What a session is set to; in one message. A commit that the server may forget is none.
+macro_rules! set_up {
+    ($statement:literal, $lock:literal) => {
+        concat!(
+            "SET statement_timeout = '",
+            $statement,
+            "'; SET lock_timeout = '",
+            $lock,
+            "'; SET idle_in_transaction_session_timeout = '30s'; \
+             SELECT set_config('synchronous_commit', 'on', false) \
+             WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')"
+        )
+    };
+}
+
+/// For the connection that commits.
+pub(crate) const COMMITS: &str = set_up!("10s", "5s");
+
+/// For the one that reads, where a statement holds up those behind it: the server ends what is slow before they give up.
+pub(crate) const READS: &str = set_up!("5s", "2s");
 
 /// For tests that plant a fault.
 const SET_NO_SYNC: &str = "SET synchronous_commit = off";
 
-/// Connects to what `url` says now.
-pub(crate) async fn connect(url: &PostgresUrl) -> Result<Connected, Error> {
+/// Connects to what `url` says now, for [`COMMITS`] or [`READS`].
+pub(crate) async fn connect(url: &PostgresUrl, set_up: &str) -> Result<Connected, Error> {
     let failed = |detail: String| Error::unavailable(format!("can't connect to {url}: {detail}"));
     let (mut config, ssl) = url.target().map_err(Error::unavailable)?;
     bound(&mut config);
     // The URL's own bound is of the network's part alone. Each host gets its chance.
     let patience = PATIENCE * u32::try_from(config.get_hosts().len()).unwrap_or(1).max(1);
-    let connecting = timeout(patience, connect_with(&mut config, &ssl)).await;
-    let connected = connecting.map_err(|_| failed(format!("it did not answer within {patience:?}")))?;
-    let (client, connection) = connected.map_err(failed)?;
-    let lost = Lost(tokio::spawn(connection));
-    let session = Session::new(client);
-    session.client().batch_execute(SET_UP).await.map_err(|error| unavailable(&error))?;
-    if failpoints::planted("no-sync") {
-        session.client().batch_execute(SET_NO_SYNC).await.map_err(|error| unavailable(&error))?;
-    }
-    Ok(Connected { session, lost })
+    let connecting = async {
+        let (client, connection) = connect_with(&mut config, &ssl).await.map_err(failed)?;
+        let lost = Lost(tokio::spawn(connection));
+        let session = Session::new(client);
+        session.client().batch_execute(set_up).await.map_err(|error| unavailable(&error))?;
+        if failpoints::planted("no-sync") {
+            session.client().batch_execute(SET_NO_SYNC).await.map_err(|error| unavailable(&error))?;
+        }
+        Ok(Connected { session, lost })
+    };
+    let connected = timeout(patience, connecting).await;
+    connected.unwrap_or_else(|_| Err(failed(format!("it did not answer within {patience:?}"))))
 }
 
 type Connecting = (Client, Connection<Socket, Stream<Socket>>);

@@ -13,7 +13,7 @@ mod tls;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 pub use tokio_postgres;
 
 use crate::statement::{Statement, System};
@@ -63,8 +63,9 @@ impl<W: Send + 'static, D: Send + 'static> Postgres<W, D> {
     pub fn open(url: PostgresUrl, migrations: Migrations, apply: impl Apply<W, D>, context: Context) -> Self {
         let shared = Shared::new(system(&url), context);
         let (end, ended) = watch::channel(());
-        let reader = Reader::start(url.clone(), Arc::clone(&shared));
-        let committer = Committer::new(Arc::clone(&shared), apply, url, migrations, reader.signals());
+        let readable = Arc::new(Notify::new());
+        let reader = Reader::start(url.clone(), Arc::clone(&readable), Arc::clone(&shared));
+        let committer = Committer::new(Arc::clone(&shared), apply, url, migrations, readable);
         tokio::spawn({
             let shared = Arc::clone(&shared);
             async move {
@@ -84,7 +85,7 @@ impl<W: Send + 'static, D: Send + 'static> Postgres<W, D> {
     }
 
     /// Runs `f` with the connection for reads, which others use at the same time: statements are pipelined, and there is
-    /// no transaction around them.
+    /// no transaction around them. A statement holds up those behind it, so the server ends it after 5 s.
     ///
     /// # Errors
     /// Nothing is ever [`Error::Unknown`] to a read.

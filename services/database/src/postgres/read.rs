@@ -8,7 +8,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::PATIENCE;
-use super::connect::{Connected, connect};
+use super::connect::{Connected, READS, connect};
 use super::failure::{Trouble, trouble, unavailable};
 use super::session::Session;
 use crate::backoff::Backoff;
@@ -18,48 +18,42 @@ use crate::{Error, PostgresUrl};
 /// How long a read waits for a connection that is being made anew.
 const OPENING: Duration = Duration::from_secs(1);
 
+/// A connection that has answered nobody for so long is broken: the server ends each statement in half of that.
+const SILENCE: Duration = Duration::from_secs(10);
+
 /// Cheap to clone; the connection ends with the last clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader {
-    session: watch::Receiver<Result<Session, Error>>,
-    signals: Arc<Signals>,
+    open: watch::Receiver<Result<Open, Error>>,
     end: Arc<watch::Sender<bool>>,
 }
 
-/// What the task that keeps the connection is told.
-#[derive(Debug, Default)]
-pub(crate) struct Signals {
-    /// The schema is there: a connection is of use.
-    pub(crate) begin: Notify,
-    /// The connection is of no use any more.
-    broken: Notify,
+/// A connection, and who is told that it is of no use any more. Each has its own: what is said of one, and perhaps late,
+/// is never taken for the next one's.
+#[derive(Clone, Debug)]
+struct Open {
+    session: Session,
+    broken: Arc<Notify>,
 }
 
 impl Reader {
-    pub(crate) fn start<W, D>(url: PostgresUrl, shared: Arc<Shared<W, D>>) -> Self
+    /// Connects once it is told that the schema is there, so that a connection is of use.
+    pub(crate) fn start<W, D>(url: PostgresUrl, readable: Arc<Notify>, shared: Arc<Shared<W, D>>) -> Self
     where
         W: Send + 'static,
         D: Send + 'static,
     {
-        let (publish, session) = watch::channel(Err(Error::unavailable("it is being opened")));
+        let (publish, open) = watch::channel(Err(Error::unavailable("it is being opened")));
         let (end, mut ended) = watch::channel(false);
-        let signals = Arc::new(Signals::default());
-        tokio::spawn({
-            let signals = Arc::clone(&signals);
-            async move {
-                tokio::select! {
-                    // The sender's end, with the last reader, is one too.
-                    _ = ended.wait_for(|ended| *ended) => {}
-                    () = keep(&url, &signals, &publish, &shared) => {}
-                }
-                let _ = publish.send_replace(Err(Error::unavailable("it is closed: the service is shutting down")));
+        tokio::spawn(async move {
+            tokio::select! {
+                // The sender's end, with the last reader, is one too.
+                _ = ended.wait_for(|ended| *ended) => {}
+                () = keep(&url, &readable, &publish, &shared) => {}
             }
+            let _ = publish.send_replace(Err(Error::unavailable("it is closed: the service is shutting down")));
         });
-        Self { session, signals, end: Arc::new(end) }
-    }
-
-    pub(crate) fn signals(&self) -> Arc<Signals> {
-        Arc::clone(&self.signals)
+        Self { open, end: Arc::new(end) }
     }
 
     pub(crate) fn close(&self) {
@@ -67,12 +61,12 @@ impl Reader {
     }
 
     /// The connection; one that is being made is waited for.
-    async fn session(&self) -> Result<Session, Error> {
-        let mut session = self.session.clone();
-        let now = session.borrow_and_update().clone();
+    async fn open(&self) -> Result<Open, Error> {
+        let mut open = self.open.clone();
+        let now = open.borrow_and_update().clone();
         if now.is_err() && !*self.end.borrow() {
-            let _ = timeout(OPENING, session.wait_for(Result::is_ok)).await;
-            return session.borrow().clone();
+            let _ = timeout(OPENING, open.wait_for(Result::is_ok)).await;
+            return open.borrow().clone();
         }
         now
     }
@@ -81,19 +75,22 @@ impl Reader {
     where
         F: Future<Output = Result<T, tokio_postgres::Error>>,
     {
-        let session = self.session().await?;
+        let Open { session, broken } = self.open().await?;
         match timeout(PATIENCE, f(session.clone())).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {
                 match trouble(&error) {
-                    Trouble::Broken => self.signals.broken.notify_one(),
+                    Trouble::Broken => broken.notify_one(),
                     Trouble::Again => session.forget_statements(),
                     Trouble::Row | Trouble::Passing => {}
                 }
                 Err(unavailable(&error))
             }
             Err(_) => {
-                self.signals.broken.notify_one();
+                // One that answers others is only slow with this one.
+                if session.silent_for() >= SILENCE {
+                    broken.notify_one();
+                }
                 Err(Error::unavailable(format!("it did not answer within {PATIENCE:?}")))
             }
         }
@@ -103,22 +100,23 @@ impl Reader {
 /// Keeps a connection, for ever.
 async fn keep<W, D>(
     url: &PostgresUrl,
-    signals: &Signals,
-    publish: &watch::Sender<Result<Session, Error>>,
+    readable: &Notify,
+    publish: &watch::Sender<Result<Open, Error>>,
     shared: &Shared<W, D>,
 ) {
     let mut backoff = Backoff::new();
-    signals.begin.notified().await;
+    readable.notified().await;
     loop {
-        let error = match connect(url).await {
+        let error = match connect(url, READS).await {
             Ok(Connected { session, lost }) => {
-                let _ = publish.send_replace(Ok(session));
+                let broken = Arc::new(Notify::new());
+                let _ = publish.send_replace(Ok(Open { session, broken: Arc::clone(&broken) }));
                 // In this order: who is told that it is ready may read.
                 shared.state.readable();
                 backoff = Backoff::new();
                 tokio::select! {
                     error = lost => error,
-                    () = signals.broken.notified() => Error::unavailable("the connection broke"),
+                    () = broken.notified() => Error::unavailable("the connection broke"),
                 }
             }
             Err(error) => error,

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement};
@@ -16,6 +17,9 @@ pub struct Session(Arc<Inner>);
 struct Inner {
     client: Client,
     statements: Mutex<HashMap<&'static str, Statement>>,
+    begun: Instant,
+    /// When a statement was answered last, in milliseconds after `begun`.
+    answered: AtomicU64,
 }
 
 impl fmt::Debug for Session {
@@ -26,29 +30,47 @@ impl fmt::Debug for Session {
 
 impl Session {
     pub(crate) fn new(client: Client) -> Self {
-        Self(Arc::new(Inner { client, statements: Mutex::default() }))
+        Self(Arc::new(Inner {
+            client,
+            statements: Mutex::default(),
+            begun: Instant::now(),
+            answered: AtomicU64::new(0),
+        }))
     }
 
     pub(crate) fn client(&self) -> &Client {
         &self.0.client
     }
 
+    /// How long no statement was answered, of whomever.
+    pub(crate) fn silent_for(&self) -> Duration {
+        let answered = Duration::from_millis(self.0.answered.load(Ordering::Relaxed));
+        self.0.begun.elapsed().saturating_sub(answered)
+    }
+
+    /// Notes that a statement was answered, well or not.
+    fn answered<T>(&self, answer: T) -> T {
+        let now = u64::try_from(self.0.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.answered.store(now, Ordering::Relaxed);
+        answer
+    }
+
     /// The rows of `sql`, which is prepared at its first use.
     pub async fn query(&self, sql: &'static str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
         let statement = self.prepared(sql).await?;
-        self.0.client.query(&statement, params).await
+        self.answered(self.0.client.query(&statement, params).await)
     }
 
     /// The row of `sql`, or none; more than one is an error.
     pub async fn query_opt(&self, sql: &'static str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, Error> {
         let statement = self.prepared(sql).await?;
-        self.0.client.query_opt(&statement, params).await
+        self.answered(self.0.client.query_opt(&statement, params).await)
     }
 
     /// The count of rows that `sql` changed.
     pub async fn execute(&self, sql: &'static str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
         let statement = self.prepared(sql).await?;
-        self.0.client.execute(&statement, params).await
+        self.answered(self.0.client.execute(&statement, params).await)
     }
 
     async fn prepared(&self, sql: &'static str) -> Result<Statement, Error> {

@@ -3,9 +3,13 @@
 
 mod both;
 mod collector;
+mod disk;
 mod limit;
 mod postgres;
 mod processes;
+mod reads;
+mod relay;
+mod silent;
 mod sqlite;
 mod store;
 mod tls;

@@ -1,13 +1,12 @@
 //! The troubles of a file.
 
 use std::fs::{self, File};
-use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use database::Error;
 use database::sqlite::rusqlite::Connection;
 
+use crate::disk::Disk;
 use crate::store::{Db, Dir, Write, row, sqlite, until};
 
 fn detail(outcome: Result<usize, Error>) -> String {
@@ -151,36 +150,4 @@ async fn commits_are_synchronous_in_write_ahead_logging() {
     assert_eq!(modes, Ok(("wal".to_owned(), 2, 1)));
     let written = db.read(crate::store::SELECT, |connection| connection.execute("DELETE FROM messages", [])).await;
     assert!(matches!(written, Err(Error::Unavailable { .. })), "the connection for reads writes: {written:?}");
-}
-
-/// A small file system of memory, which root may mount.
-struct Disk<'a>(&'a Path);
-
-impl<'a> Disk<'a> {
-    /// `None`, with the reason printed, where that is not allowed.
-    #[expect(clippy::print_stderr, reason = "a test that does not run says so to the person who runs it")]
-    fn mount(path: &'a Path, size: &str) -> Option<Self> {
-        let options = format!("size={size}");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(path).output();
-        match mounted {
-            Ok(output) if output.status.success() => Some(Self(path)),
-            other => {
-                eprintln!("NOT RUN: it needs root, to mount a small disk: {other:?}");
-                None
-            }
-        }
-    }
-
-    fn remount(&self, options: &str) {
-        let options = format!("remount,{options}");
-        let done = Command::new("mount").args(["-o", &options]).arg(self.0).status().unwrap();
-        assert!(done.success());
-    }
-}
-
-impl Drop for Disk<'_> {
-    fn drop(&mut self) {
-        // Lazily: what a failed test left open goes with the process.
-        let _ = Command::new("umount").arg("--lazy").arg(self.0).status();
-    }
 }

@@ -34,8 +34,8 @@ async fn claim<S: Storage>(inner: &Arc<Inner<S>>) -> bool {
     let Some(mut reserve) = inner.room.reserve(most) else { return false };
     // By the monotonic clock, from before the claim: the database counts it from later on.
     let leased_until = Instant::now() + inner.settings.lease;
-    let limit = reserve.rows();
-    let claim = Claim { owner: inner.owner, limit, lease: inner.settings.lease, ahead };
+    let (limit, bytes) = (reserve.rows(), reserve.bytes());
+    let claim = Claim { owner: inner.owner, limit, bytes, lease: inner.settings.lease, ahead };
     let rows = match inner.storage.claim(claim).await {
         Ok(rows) => rows,
         Err(error) => {
@@ -47,7 +47,9 @@ async fn claim<S: Storage>(inner: &Arc<Inner<S>>) -> bool {
     if !rows.is_empty() {
         failpoints::hit("a.after_claim");
     }
-    let full = rows.len() == limit && most > 1;
+    let brought: usize = rows.iter().map(|row| row.body.as_str().len()).sum();
+    // Rows as large as these may have ended it before its number did.
+    let full = (rows.len() == limit || brought > bytes / 2) && most > 1;
     inner.more.store(full, Ordering::Relaxed);
     if !full {
         // Nothing is left that waits for its time.

@@ -131,7 +131,8 @@ impl<S: Storage> Job<S> {
         Turn::Settle(Settled::Dead { error, attempts }, outcome)
     }
 
-    /// Records it, however long the database is away: until then the message keeps its place in memory.
+    /// Records it, however long the database is away while the process runs: until then the message keeps its place in
+    /// memory.
     async fn record(&self, settled: Settled) {
         let inner = &self.inner;
         let settlement = Settlement { id: self.outgoing.id, owner: inner.owner, at: time::now(), settled };
@@ -149,7 +150,10 @@ impl<S: Storage> Job<S> {
                 }
                 Err(error) => {
                     tracing::debug!(id = %self.outgoing.id, %error, "what became of a delivery is not recorded yet");
-                    sleep(pause).await;
+                    tokio::select! {
+                        () = sleep(pause) => {}
+                        () = inner.stopped.cancelled() => return,
+                    }
                     pause = (pause * 2).min(longest);
                 }
             }

@@ -66,6 +66,8 @@ pub(crate) struct Inner<S> {
     rows: AtomicU64,
     metrics: Metrics,
     stopping: CancellationToken,
+    /// The database is being closed: nothing can be recorded any more.
+    stopped: CancellationToken,
     tasks: TaskTracker,
     /// Leases that were not used, to be given back.
     returned: Mutex<Vec<Uuid>>,
@@ -113,6 +115,7 @@ impl<S: Storage> Engine<S> {
             rows: AtomicU64::new(0),
             metrics: Metrics::register(telemetry.metrics()),
             stopping: CancellationToken::new(),
+            stopped: CancellationToken::new(),
             tasks: TaskTracker::new(),
             returned: Mutex::default(),
             settings,
@@ -163,6 +166,11 @@ impl<S: Storage> Engine<S> {
 
     /// Gives back the leases of what is not under way, and finishes what is, as far as the time for it goes.
     pub async fn stop(&self) {
+        self.finish().await;
+        self.0.stopped.cancel();
+    }
+
+    async fn finish(&self) {
         let inner = &self.0;
         inner.stopping.cancel();
         inner.tasks.close();

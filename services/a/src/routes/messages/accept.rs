@@ -36,9 +36,10 @@ use crate::store::Backend;
                 known or malformed is ignored."),
         ("Idempotency-Key" = Option<crate::openapi::IdempotencyKey>, Header,
             description = "Names this message, so that the request may be repeated: kept with it for 24 hours. The same \
-                key with the same body (every byte) gets the message's present state, and joins the wait; with another \
-                body 422. Without a key every request is a message of its own: a client that repeats one may make two. \
-                It may be given once, and is taken as it is, quotes included."),
+                key with the same body (every byte of the object; white space around it does not count) gets the \
+                message's present state, and joins the wait; with another body 422. Without a key every request is a \
+                message of its own: a client that repeats one may make two. It may be given once, and is taken as it is, \
+                quotes included."),
     ),
     request_body(content = Object, content_type = "application/json", description = "Any JSON object in UTF-8.",
         example = json!({"key": "value"})),

@@ -19,12 +19,11 @@ impl Prefer {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let mut prefer = Self::default();
         let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
-        for preference in values.flat_map(|value| value.split(',')) {
+        for preference in values.flat_map(|value| split(value, ',')) {
             // Parameters follow after semicolons; none is known.
-            let (name, value) = match preference.split(';').next().unwrap_or_default().split_once('=') {
-                Some((name, value)) => (name.trim(), value.trim().trim_matches('"')),
-                None => (preference.split(';').next().unwrap_or_default().trim(), ""),
-            };
+            let preference = split(preference, ';').next().unwrap_or_default();
+            let (name, value) = preference.split_once('=').unwrap_or((preference, ""));
+            let (name, value) = (name.trim(), value.trim().trim_matches('"'));
             if name.eq_ignore_ascii_case("respond-async") {
                 prefer.respond_async = true;
             } else if name.eq_ignore_ascii_case("wait") && prefer.wait.is_none() {
@@ -57,6 +56,22 @@ impl Prefer {
     }
 }
 
+/// The parts of `text` between separators that are in no quoted string (RFC 9110, section 5.6.4).
+fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.split(move |c| {
+        if std::mem::take(&mut escaped) {
+            return false;
+        }
+        match c {
+            '\\' => escaped = quoted,
+            '"' => quoted = !quoted,
+            c => return c == separator && !quoted,
+        }
+        false
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +100,20 @@ mod tests {
         for ignored in ["", "return=minimal", "wait", "wait=soon", "wait=-1", "respond-asynchronously", ",;=,"] {
             assert_eq!(prefer(&[ignored]), Prefer::default(), "{ignored:?}");
         }
+    }
+
+    #[test]
+    fn what_is_quoted_is_no_preference() {
+        for ignored in [
+            r#"x="a, respond-async, b""#,
+            r#"x="\", respond-async""#,
+            r#"x=1; y="a, wait=3""#,
+            r#"x="never ends, respond-async"#,
+        ] {
+            assert_eq!(prefer(&[ignored]), Prefer::default(), "{ignored}");
+        }
+        let after = prefer(&[r#"x="a;\"b,", wait=3; y=";", respond-async"#, "wait=4"]);
+        assert_eq!(after, Prefer { respond_async: true, wait: Some(3) });
     }
 
     #[test]

@@ -76,7 +76,8 @@ async fn one(transaction: &Transaction<'_>, write: &Write) -> Result<Done, Error
 
 async fn claim(transaction: &Transaction<'_>, claim: &Claim) -> Result<Vec<Outgoing>, Error> {
     let (lease, ahead) = (millis(claim.lease), millis(claim.ahead));
-    let rows = transaction.query(sql::CLAIM, &[&claim.owner, &lease, &ahead, &count(claim.limit)]).await?;
+    let (limit, bytes) = (count(claim.limit), count(claim.bytes));
+    let rows = transaction.query(sql::CLAIM, &[&claim.owner, &lease, &ahead, &limit, &bytes]).await?;
     rows.iter().map(outgoing).collect()
 }
 

@@ -13,7 +13,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::kept::{state, time_of};
+use super::kept::{PAGE_BYTES, state, time_of};
 use super::{Backend, Done, Kept, Listed, Page, Write};
 
 pub use apply::Apply;
@@ -57,14 +57,16 @@ impl Backend for PostgresStore {
             Some(State::Dead) => sql::LIST_DEAD,
         };
         let limit = i64::from(page.limit) + 1;
+        let bytes = i64::try_from(PAGE_BYTES).unwrap_or(i64::MAX);
         let read = async move |session: Session| {
-            let mut listed = Listed::new(page.limit);
-            for row in session.query(sql, &[&page.before, &limit]).await? {
+            let (mut listed, mut total) = (Listed::new(page.limit), 0_i64);
+            for row in session.query(sql, &[&page.before, &limit, &bytes]).await? {
+                total = row.try_get(8)?;
                 if !listed.push(kept(&row)?) {
                     break;
                 }
             }
-            Ok(listed)
+            Ok(listed.of(usize::try_from(total).unwrap_or_default()))
         };
         self.0.read(READ, read).await
     }

@@ -59,16 +59,22 @@ pub(super) const KEYS: &str = "SELECT key, body_hash, message_id FROM idempotenc
 
 /// Rows whose time has come, and those of nobody that are due soon; rows that others are claiming are passed over.
 ///
-/// Parameters: owner, lease time and how long before they are due in milliseconds, limit.
+/// Of these, as many are leased as have so many bytes of bodies together, and one at least.
+///
+/// Parameters: owner, lease time and how long before they are due in milliseconds, limit, bytes.
 pub const CLAIM: &str = concat!(
-    "WITH due AS MATERIALIZED (SELECT id FROM outbox WHERE available_at <= ",
+    "WITH due AS MATERIALIZED (SELECT id, available_at FROM outbox WHERE available_at <= ",
     now!(),
     " + $3::bigint AND (lease_owner IS NULL OR available_at <= ",
     now!(),
     ") ORDER BY available_at LIMIT $4::bigint FOR UPDATE SKIP LOCKED), \
+     sized AS (SELECT due.id, row_number() OVER longest_first AS place, \
+     sum(octet_length(m.body)) OVER longest_first AS bytes FROM due JOIN messages m ON m.id = due.id \
+     WINDOW longest_first AS (ORDER BY due.available_at, due.id)), \
+     fitting AS MATERIALIZED (SELECT id FROM sized WHERE bytes <= $5::bigint OR place = 1), \
      leased AS (UPDATE outbox o SET available_at = ",
     now!(),
-    " + $2::bigint, lease_owner = $1::uuid FROM due WHERE o.id = due.id RETURNING o.id, o.enqueued_at, o.attempts) \
+    " + $2::bigint, lease_owner = $1::uuid FROM fitting WHERE o.id = fitting.id RETURNING o.id, o.enqueued_at, o.attempts) \
      SELECT l.id, m.body, m.created_at, l.enqueued_at, l.attempts, m.traceparent, m.tracestate \
      FROM leased l JOIN messages m ON m.id = l.id ORDER BY l.id"
 );
@@ -143,9 +149,24 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT $1::bigint) few), (SELE
 macro_rules! kept {
     ($from:literal) => {
         concat!(
-            "SELECT m.id, m.state, coalesce(o.attempts, m.attempts), m.created_at, m.delivered_at, \
-             CASE WHEN o.lease_owner IS NULL THEN o.available_at END, coalesce(o.last_error, m.last_error), m.body ",
+            "SELECT m.id, m.state, coalesce(o.attempts, m.attempts) AS attempts, m.created_at, m.delivered_at, \
+             CASE WHEN o.lease_owner IS NULL THEN o.available_at END AS next_attempt_at, \
+             coalesce(o.last_error, m.last_error) AS last_error, m.body ",
             $from
+        )
+    };
+}
+
+/// The same for a page, and how many rows there were before those were left out that come after so many bytes of bodies:
+/// what is not shown is not sent either. The length of a body is known without the body being read.
+macro_rules! page {
+    ($from:literal) => {
+        concat!(
+            "SELECT id, state, attempts, created_at, delivered_at, next_attempt_at, last_error, body, total \
+             FROM (SELECT *, count(*) OVER () AS total, sum(octet_length(body)) \
+             OVER (ORDER BY id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM (",
+            kept!($from),
+            ") AS few) AS sized WHERE coalesce(before, 0) <= $3::bigint ORDER BY id DESC"
         )
     };
 }
@@ -153,22 +174,22 @@ macro_rules! kept {
 /// Parameter: id.
 pub(super) const GET: &str = kept!("FROM messages m LEFT JOIN outbox o ON o.id = m.id WHERE m.id = $1");
 
-/// Parameters of the lists: before, limit.
+/// Parameters of the lists: before, limit, bytes before the last row.
 pub(super) const LIST: &str =
-    kept!("FROM messages m LEFT JOIN outbox o ON o.id = m.id WHERE m.id < $1 ORDER BY m.id DESC LIMIT $2::bigint");
+    page!("FROM messages m LEFT JOIN outbox o ON o.id = m.id WHERE m.id < $1 ORDER BY m.id DESC LIMIT $2::bigint");
 
 /// By the outbox, which has those only.
-pub(super) const LIST_PENDING: &str = kept!(
+pub(super) const LIST_PENDING: &str = page!(
     "FROM outbox o JOIN messages m ON m.id = o.id WHERE o.id < $1 AND m.state = 0 ORDER BY o.id DESC LIMIT $2::bigint"
 );
 
-pub(super) const LIST_DELIVERED: &str = kept!(
+pub(super) const LIST_DELIVERED: &str = page!(
     "FROM messages m LEFT JOIN outbox o ON o.id = m.id WHERE m.id < $1 AND m.state = 1 \
      ORDER BY m.id DESC LIMIT $2::bigint"
 );
 
 /// By the index of those.
-pub(super) const LIST_DEAD: &str = kept!(
+pub(super) const LIST_DEAD: &str = page!(
     "FROM messages m LEFT JOIN outbox o ON o.id = m.id WHERE m.id < $1 AND m.state = 2 \
      ORDER BY m.id DESC LIMIT $2::bigint"
 );

@@ -75,7 +75,16 @@ impl Step<'_> {
     fn claim(&self, claim: &Claim) -> rusqlite::Result<Vec<Outgoing>> {
         let mut select = self.transaction.prepare_cached(sql::CLAIM)?;
         let due = params![self.now, self.after(claim.ahead), count(claim.limit)];
-        let rows = select.query_map(due, outgoing)?.collect::<rusqlite::Result<Vec<_>>>()?;
+        let (mut found, mut rows, mut bytes) = (select.query(due)?, Vec::new(), 0);
+        while let Some(row) = found.next()? {
+            let row = outgoing(row)?;
+            bytes += row.body.as_str().len();
+            if bytes > claim.bytes && !rows.is_empty() {
+                break;
+            }
+            rows.push(row);
+        }
+        drop(found);
         for row in &rows {
             let lease = params![row.id.as_bytes(), self.after(claim.lease), claim.owner.as_bytes()];
             self.execute(sql::LEASE, lease)?;
