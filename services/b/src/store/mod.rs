@@ -132,6 +132,12 @@ impl Write {
             Self::Purge(_) => Statement { operation: "DELETE", table: "inbox" },
         }
     }
+
+    /// What it holds of a request, in bytes.
+    fn bytes(&self) -> usize {
+        let Self::Record(arrival) = self else { return 0 };
+        arrival.source.len() + arrival.id.len() + arrival.kind.len() + arrival.body.len()
+    }
 }
 
 impl Done {

@@ -195,7 +195,8 @@ mod fault {
 impl Store for Postgres<Write, Done> {
     async fn record(&self, arrival: Arrival) -> Result<Outcome, Error> {
         let write = Write::Record(arrival);
-        self.writer().write(write.statement(), write).await?.outcome()
+        let (statement, bytes) = (write.statement(), write.bytes());
+        self.writer().write_sized(statement, write, bytes).await?.outcome()
     }
 
     async fn find(&self, id: String, source: Option<String>) -> Result<Vec<Stored>, Error> {

@@ -106,7 +106,8 @@ fn page(connection: &Connection, before: i64, limit: u32) -> rusqlite::Result<Pa
 impl Store for Sqlite<Write, Done> {
     async fn record(&self, arrival: Arrival) -> Result<Outcome, Error> {
         let write = Write::Record(arrival);
-        self.writer().write(write.statement(), write).await?.outcome()
+        let (statement, bytes) = (write.statement(), write.bytes());
+        self.writer().write_sized(statement, write, bytes).await?.outcome()
     }
 
     async fn find(&self, id: String, source: Option<String>) -> Result<Vec<Stored>, Error> {
