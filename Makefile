@@ -1,12 +1,14 @@
 # The verbs of development. Each is one line; the logic is in the scripts they call.
 .DEFAULT_GOAL := help
-.PHONY: help build check test soak chaos bench images cluster cluster-down kind minikube goldens
+.PHONY: help build demo check test soak chaos bench images cluster cluster-down kind minikube goldens
 
 help:           ## This list
 	@sed -n 's/^\([a-z-]*\): *## */\1\t/p' Makefile | expand -t 16
+demo:           ## What msctl does, on this machine in seconds; KEEP=1 leaves it up, TARGET=cluster takes a cluster
+	tests/demo/run
 build:          ## msctl, service-a and service-b, optimised, for this machine
 	cargo build --release --locked
-check:          ## The quick inner loop: format, lints, unit tests, goldens
+check:          ## The quick inner loop: format, lints, unit tests, goldens, scenarios on this machine
 	tests/run check
 test:           ## Every test, the scenarios on a real cluster included
 	tests/run test

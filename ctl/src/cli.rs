@@ -4,11 +4,15 @@ pub(crate) mod call;
 pub(crate) mod completion;
 pub(crate) mod delete;
 pub(crate) mod deploy;
+pub(crate) mod down;
 pub(crate) mod duration;
+pub(crate) mod guard;
+pub(crate) mod logs;
 pub(crate) mod relay;
 pub(crate) mod scale;
 pub(crate) mod status;
 pub(crate) mod trace;
+pub(crate) mod up;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,6 +32,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
   msctl scale service-a --replicas 5        # returns when five are ready
   msctl call service-a/service-b --trace    # one request through cluster DNS, and the tree of its hops
   msctl status -A                           # every service, with the reason when one is not ready
+  msctl up --detach                         # the services of msctl.yaml on this machine; then every verb with --local
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 cluster unreachable, 4 rollout failed, 5 the callee answered an error,
 7 forbidden, 70 timed out, 130 interrupted."
@@ -46,15 +51,19 @@ pub(crate) enum Command {
     Scale(scale::ScaleArgs),
     Call(call::CallArgs),
     Status(status::StatusArgs),
+    Logs(logs::LogsArgs),
     Trace(trace::TraceArgs),
     Delete(delete::DeleteArgs),
+    Up(up::UpArgs),
+    Down(down::DownArgs),
     Completion(completion::CompletionArgs),
+    Guard(guard::GuardArgs),
     Relay(relay::RelayArgs),
 }
 
-/// Which cluster, and as whom: kubectl's flags, accepted before and after the verb.
+/// Where, and as whom: accepted before and after the verb. Those of a cluster are kubectl's.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Cluster")]
+#[command(next_help_heading = "Where")]
 pub(crate) struct Globals {
     /// Namespace; the context's own, else `default`
     #[arg(short = 'n', long, global = true, value_name = "NAMESPACE")]
@@ -74,6 +83,15 @@ pub(crate) struct Globals {
     /// How long one request to the API server may take: 500ms, 30s, 1m; 0 is no limit
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration::parse)]
     pub(crate) request_timeout: Option<Duration>,
+    /// Environment of msctl.yaml: a cluster that it names, or `local`; its default one without this
+    #[arg(short = 'e', long, global = true, value_name = "NAME")]
+    pub(crate) environment: Option<String>,
+    /// The services that `msctl up` runs on this machine: the same as -e local
+    #[arg(long, global = true)]
+    pub(crate) local: bool,
+    /// The project's msctl.yaml, or its folder; found upwards from here by default
+    #[arg(long, global = true, env = "MSCTL_PROJECT", hide_env_values = true, value_name = "FILE")]
+    pub(crate) project: Option<PathBuf>,
 }
 
 /// The form of the result on stdout.

@@ -1,4 +1,4 @@
-//! What talks to the API server: plan, apply, watch, diagnose.
+//! Kubernetes as a platform, and what talks to the API server: plan, apply, watch, diagnose.
 
 pub(crate) mod apply;
 pub(crate) mod autoscaler;
@@ -8,8 +8,10 @@ pub(crate) mod failure;
 pub(crate) mod held;
 pub(crate) mod inventory;
 pub(crate) mod kinds;
+pub(crate) mod kubernetes;
 pub(crate) mod lock;
 pub(crate) mod logs;
+mod lookup;
 pub(crate) mod namespace;
 pub(crate) mod ownership;
 pub(crate) mod plan;
@@ -17,8 +19,10 @@ pub(crate) mod progress;
 pub(crate) mod remove;
 pub(crate) mod seen;
 pub(crate) mod session;
+pub(crate) mod verbs;
 pub(crate) mod wait;
 pub(crate) mod watch;
+pub(crate) mod way;
 
 #[cfg(test)]
 pub(crate) mod double;

@@ -1,8 +1,11 @@
 //! Where spans are sent to and asked for. Pure: what was said on the command line, in the environment and by the
 //! target's Deployment goes in, addresses come out.
 //!
-//! The first of these counts: `--jaeger` or `MSCTL_JAEGER`; `OTEL_EXPORTER_OTLP_ENDPOINT` of this process (for the
-//! export alone, and as seen from here); the same variable of the target's Deployment; `jaeger` in its namespace.
+//! The first of these counts: `--jaeger` or `MSCTL_JAEGER`; the environment of msctl.yaml; `OTEL_EXPORTER_OTLP_ENDPOINT`
+//! of this process (for the export alone, and as seen from here); the same variable of the target's Deployment; `jaeger`
+//! in its namespace.
+
+use std::net::{IpAddr, SocketAddr};
 
 use http::Uri;
 
@@ -16,13 +19,45 @@ const OTLP_PORT: u16 = 4318;
 const OTLP_GRPC_PORT: u16 = 4317;
 const TRACES_PATH: &str = "/v1/traces";
 
-/// Reads `--jaeger`.
-pub(crate) fn place(text: &str) -> Result<Place, Error> {
-    text.parse().map_err(|cause: TargetError| {
+/// Where a person says that Jaeger is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asked {
+    host: String,
+    port: Option<u16>,
+    source: Source,
+}
+
+impl Asked {
+    /// Host and port of the query API.
+    pub(crate) fn query(&self) -> (String, u16) {
+        (self.host.clone(), self.port.unwrap_or(QUERY_PORT))
+    }
+}
+
+/// Reads `--jaeger`: a service, or an address.
+pub(crate) fn place(text: &str) -> Result<Asked, Error> {
+    parse(text, Source::Asked).map_err(|cause| {
         Error::usage(format!("`{text}` names no Jaeger"))
-            .why(cause.to_string())
+            .why(cause)
             .next("--jaeger NAME[.NAMESPACE][:PORT], as jaeger.observability:16686")
     })
+}
+
+/// Reads what an environment of msctl.yaml says.
+pub(crate) fn place_of(environment: &str, text: &str) -> Result<Asked, Error> {
+    parse(text, Source::Environment)
+        .map_err(|cause| Error::usage(format!("environment {environment}: jaeger `{text}` names none")).why(cause))
+}
+
+fn parse(text: &str, source: Source) -> Result<Asked, String> {
+    let bare = text.strip_prefix("http://").map_or(text, |rest| rest.trim_end_matches('/'));
+    if bare != text || bare.parse::<SocketAddr>().is_ok() || bare.parse::<IpAddr>().is_ok() {
+        let uri: Uri = format!("http://{bare}").parse().map_err(|cause: http::uri::InvalidUri| cause.to_string())?;
+        let host = uri.host().ok_or("it names no host")?.to_owned();
+        return Ok(Asked { host, port: uri.port_u16(), source });
+    }
+    let place: Place = text.parse().map_err(|cause: TargetError| cause.to_string())?;
+    Ok(Asked { host: place.service.to_string(), port: place.port, source })
 }
 
 /// A Jaeger, by addresses as the target's namespace sees them.
@@ -40,20 +75,34 @@ pub(crate) struct Jaeger {
 pub(crate) enum Source {
     /// `--jaeger` or `MSCTL_JAEGER`.
     Asked,
+    /// An environment of msctl.yaml.
+    Environment,
     /// The target's Deployment.
     Deployment,
+    /// `msctl up`, which keeps traces itself.
+    Up,
     /// Nobody: this is what the demo chart calls it.
     Guess,
 }
 
 impl Jaeger {
     /// As a person names it.
-    pub(crate) fn asked(place: &Place) -> Self {
-        Self::at(place.service.to_string(), place.port.unwrap_or(QUERY_PORT), Source::Asked)
+    pub(crate) fn asked(asked: &Asked) -> Self {
+        Self::at(asked.host.clone(), asked.port.unwrap_or(QUERY_PORT), asked.source)
     }
 
     pub(crate) fn guess() -> Self {
         Self::at("jaeger".to_owned(), QUERY_PORT, Source::Guess)
+    }
+
+    /// What `msctl up` has.
+    pub(crate) fn of_up() -> Self {
+        Self::at("jaeger".to_owned(), QUERY_PORT, Source::Up)
+    }
+
+    /// Behind the endpoint that an environment of msctl.yaml names.
+    pub(crate) fn of_environment(endpoint: &str) -> Option<Self> {
+        Self::behind(endpoint).map(|jaeger| Self { source: Source::Environment, ..jaeger })
     }
 
     /// Behind the endpoint that a Deployment's pods export to. `None` when it can't be reached from elsewhere (a
@@ -115,10 +164,16 @@ mod tests {
 
     #[test]
     fn a_named_jaeger_has_its_usual_ports_unless_told_otherwise() {
-        let jaeger = |text: &str| addresses(&Jaeger::asked(&text.parse().unwrap()));
+        let jaeger = |text: &str| addresses(&Jaeger::asked(&place(text).unwrap()));
         let export = |host: &str| format!("http://{host}:4318/v1/traces");
         assert_eq!(jaeger("jaeger"), ("jaeger:16686".to_owned(), export("jaeger")));
         assert_eq!(jaeger("tracing.ops:80"), ("tracing.ops:80".to_owned(), export("tracing.ops")));
+        assert_eq!(jaeger("127.0.0.1:16686"), ("127.0.0.1:16686".to_owned(), export("127.0.0.1")));
+        assert_eq!(
+            jaeger("http://traces.example.org"),
+            ("traces.example.org:16686".to_owned(), export("traces.example.org"))
+        );
+        assert!(place("a.b.c").is_err());
     }
 
     #[test]

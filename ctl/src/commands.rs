@@ -2,26 +2,35 @@
 
 mod call;
 mod completion;
-mod delete;
-mod deploy;
+pub(crate) mod delete;
+pub(crate) mod deploy;
+mod down;
+mod guard;
+pub(crate) mod logs;
 mod relay;
-mod scale;
-mod status;
+pub(crate) mod scale;
+pub(crate) mod status;
 mod trace;
+mod up;
 
 use clap::error::ErrorKind;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::{Cli, Command};
 use crate::error::{Error, ExitCode};
 use crate::output::Printer;
+use crate::platform;
 use crate::telemetry;
 
 /// Runs the verb. The runtime and what it costs are there only for the verbs that talk to somebody.
 pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<ExitCode, Error> {
-    if let Command::Completion(args) = &cli.command {
-        return completion::run(args, printer);
+    match &cli.command {
+        Command::Completion(args) => return completion::run(args, printer),
+        Command::Guard(_) => return guard::run(),
+        _ => {}
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|cause| {
+    let aim = platform::flag(&cli.globals);
+    let runtime = runtime(&cli.command).map_err(|cause| {
         Error::new(ExitCode::Failed, "cannot start the asynchronous runtime").why(cause.to_string())
     })?;
     let outcome = runtime.block_on(async {
@@ -32,7 +41,18 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<ExitCode, Error> {
     });
     // A credential plugin or a resolver that hangs on a thread of its own does not hold the exit.
     runtime.shutdown_background();
-    outcome
+    outcome.map_err(|error| match &aim {
+        Some(flag) => error.aimed(flag),
+        None => error,
+    })
+}
+
+fn runtime(command: &Command) -> std::io::Result<Runtime> {
+    match command {
+        // What passes bytes on for services has more than one thing to do at a time.
+        Command::Up(args) if !args.detach => Builder::new_multi_thread().worker_threads(2).enable_all().build(),
+        _ => Builder::new_current_thread().enable_all().build(),
+    }
 }
 
 async fn dispatch(cli: Cli, printer: &Printer) -> Result<ExitCode, Error> {
@@ -42,8 +62,12 @@ async fn dispatch(cli: Cli, printer: &Printer) -> Result<ExitCode, Error> {
         Command::Trace(args) => trace::run(args, globals, printer).await,
         Command::Relay(args) => relay::run(args, globals, printer).await,
         Command::Completion(args) => completion::run(&args, printer),
+        Command::Guard(_) => guard::run(),
+        Command::Up(args) => up::run(args, globals, printer).await,
+        Command::Down(args) => down::run(args, globals, printer).await,
         Command::Deploy(args) => deploy::run(args, globals, printer).await,
         Command::Scale(args) => scale::run(args, globals, printer).await,
+        Command::Logs(args) => logs::run(args, globals, printer).await,
         Command::Status(args) => status::run(args, globals, printer).await,
         Command::Delete(args) => delete::run(args, globals, printer).await,
     }

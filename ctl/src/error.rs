@@ -26,6 +26,36 @@ pub(crate) enum ExitCode {
     Interrupted = 130,
 }
 
+impl ExitCode {
+    /// Of an msctl that this one ran.
+    pub(crate) fn of_process(code: i32) -> Self {
+        let all = [
+            Self::Done,
+            Self::Usage,
+            Self::Unreachable,
+            Self::RolloutFailed,
+            Self::CalleeFailed,
+            Self::Forbidden,
+            Self::TimedOut,
+            Self::Interrupted,
+        ];
+        all.into_iter().find(|known| *known as i32 == code).unwrap_or(Self::Failed)
+    }
+}
+
+/// Of what keeps a way or the API server from being reached.
+impl From<reach::Trouble> for ExitCode {
+    fn from(trouble: reach::Trouble) -> Self {
+        use reach::Trouble;
+        match trouble {
+            Trouble::Unreachable | Trouble::Untrusted => Self::Unreachable,
+            Trouble::Unauthorized | Trouble::Forbidden => Self::Forbidden,
+            Trouble::TimedOut => Self::TimedOut,
+            _ => Self::Failed,
+        }
+    }
+}
+
 impl From<ExitCode> for std::process::ExitCode {
     fn from(code: ExitCode) -> Self {
         Self::from(code as u8)
@@ -122,6 +152,24 @@ impl Error {
         self
     }
 
+    /// Makes the commands to run next mean the place that this one meant by `flag`: `--local`, `-e staging`.
+    #[must_use]
+    pub(crate) fn aimed(mut self, flag: &str) -> Self {
+        const VERBS: [&str; 7] = ["call", "delete", "deploy", "logs", "scale", "status", "trace"];
+        for next in &mut self.0.next {
+            let verb = VERBS.iter().find(|verb| {
+                let rest = next.strip_prefix("msctl ").and_then(|rest| rest.strip_prefix(**verb));
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+            });
+            if let Some(verb) = verb
+                && !next.contains(flag)
+            {
+                next.insert_str("msctl ".len() + verb.len(), &format!(" {flag}"));
+            }
+        }
+        self
+    }
+
     pub(crate) fn code(&self) -> ExitCode {
         self.0.code
     }
@@ -184,6 +232,17 @@ mod tests {
             "error: service-a did not become ready\n  why: the image does not exist\n  where: namespace shop, \
              context dev\n  last log lines of service-a-1:\n    boom\n  next: msctl status -n shop"
         );
+    }
+
+    #[test]
+    fn the_next_command_means_the_same_place() {
+        let error = Error::new(ExitCode::Failed, "x")
+            .next("msctl status service-a")
+            .next("msctl status --local")
+            .next("msctl up")
+            .next("kubectl get pods");
+        let next: Vec<String> = error.aimed("--local").rest().into_iter().map(|(_, next)| next).collect();
+        assert_eq!(next, ["msctl status --local service-a", "msctl status --local", "msctl up", "kubectl get pods"]);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! `msctl` deploys, scales and calls HTTP microservices on Kubernetes and shows every hop of every call.
+//! `msctl` deploys, scales and calls HTTP microservices, on Kubernetes or as processes of this machine, and shows every
+//! hop of every call.
 
 mod cli;
 mod cluster;
@@ -6,11 +7,13 @@ mod collector;
 mod commands;
 mod error;
 mod interrupt;
-mod lookup;
+mod local;
 mod output;
+mod platform;
 mod target;
 mod telemetry;
 mod trace;
+mod wanted;
 mod way;
 
 use clap::Parser as _;

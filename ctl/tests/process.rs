@@ -4,6 +4,8 @@
 
 #[path = "process/follow.rs"]
 mod follow;
+#[path = "process/local.rs"]
+mod local;
 #[path = "process/service.rs"]
 mod service;
 
@@ -15,7 +17,12 @@ use std::time::{Duration, Instant};
 
 fn msctl(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_msctl"));
-    command.args(args).env_remove("KUBECONFIG").env_remove("KUBERNETES_SERVICE_HOST").env("HOME", "/nonexistent");
+    command
+        .args(args)
+        .env_remove("KUBECONFIG")
+        .env_remove("MSCTL_PROJECT")
+        .env_remove("KUBERNETES_SERVICE_HOST")
+        .env("HOME", "/nonexistent");
     command.stdin(Stdio::null());
     command
 }

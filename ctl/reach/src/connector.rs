@@ -1,16 +1,19 @@
 //! Any way as a connector of hyper-util's clients.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use http::Uri;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tower::Service;
 
 use crate::direct;
@@ -27,6 +30,19 @@ pub struct Connector {
 enum Kind {
     Relay(Tunnel),
     Direct(Duration),
+    Local(Dial),
+}
+
+/// Dials what runs on this machine under a name of its own.
+#[derive(Clone)]
+struct Dial(Arc<dyn Fn(String, u16) -> Dialling + Send + Sync>);
+
+type Dialling = BoxFuture<'static, Result<UnixStream, DialError>>;
+
+impl fmt::Debug for Dial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Dial")
+    }
 }
 
 impl Connector {
@@ -40,10 +56,21 @@ impl Connector {
         Self { kind: Kind::Direct(limit) }
     }
 
+    /// Through whoever runs the services on this machine: `dial` gets host and port, and bounds its own time.
+    pub fn local<F, D>(dial: F) -> Self
+    where
+        F: Fn(String, u16) -> D + Send + Sync + 'static,
+        D: Future<Output = Result<UnixStream, DialError>> + Send + 'static,
+    {
+        let dial = move |host, port| -> Dialling { Box::pin(dial(host, port)) };
+        Self { kind: Kind::Local(Dial(Arc::new(dial))) }
+    }
+
     pub fn way(&self) -> Way {
         match self.kind {
             Kind::Relay(_) => Way::Relay,
             Kind::Direct(_) => Way::Direct,
+            Kind::Local(_) => Way::Local,
         }
     }
 
@@ -55,6 +82,7 @@ impl Connector {
         match &self.kind {
             Kind::Relay(tunnel) => tunnel.dial(host, port).await.map(Stream::Relay),
             Kind::Direct(limit) => direct::dial(host, port, *limit).await.map(Stream::Direct),
+            Kind::Local(dial) => (dial.0)(host.to_owned(), port).await.map(Stream::Local),
         }
     }
 
@@ -88,6 +116,7 @@ impl Service<Uri> for Connector {
 pub enum Stream {
     Relay(TunnelStream),
     Direct(TcpStream),
+    Local(UnixStream),
 }
 
 macro_rules! either {
@@ -95,6 +124,7 @@ macro_rules! either {
         match $self.get_mut() {
             Stream::Relay($stream) => $call,
             Stream::Direct($stream) => $call,
+            Stream::Local($stream) => $call,
         }
     };
 }
@@ -124,6 +154,7 @@ impl Connection for Stream {
         match self {
             Self::Relay(stream) => stream.connected(),
             Self::Direct(stream) => stream.connected(),
+            Self::Local(_) => Connected::new(),
         }
     }
 }

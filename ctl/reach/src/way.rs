@@ -10,16 +10,19 @@ pub enum Way {
     Relay,
     /// A plain connection, for those who run inside the cluster's network.
     Direct,
+    /// To processes of this machine, through whoever runs them: no cluster is asked.
+    Local,
 }
 
 impl Way {
-    /// Every way, in the order in which help texts name them.
+    /// Every way that may be asked for, in the order in which help texts name them.
     pub const ALL: [Self; 2] = [Self::Relay, Self::Direct];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Relay => "relay",
             Self::Direct => "direct",
+            Self::Local => "local",
         }
     }
 }

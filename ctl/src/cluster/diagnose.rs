@@ -10,25 +10,8 @@ use k8s_openapi::api::apps::v1::Deployment;
 use kube::ResourceExt as _;
 
 use super::seen::Seen;
+pub(crate) use crate::commands::status::Kind;
 pub(crate) use pod::{activity, is_ready, of_pod};
-
-/// What kind of thing is wrong; with the subject, it tells one cause from another while texts change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Kind {
-    Admission,
-    Quota,
-    Image,
-    Crash,
-    Config,
-    Volume,
-    Sandbox,
-    Scheduling,
-    Probe,
-    Evicted,
-    Deadline,
-    Other,
-}
 
 /// How long a cause may last before the rollout counts as failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

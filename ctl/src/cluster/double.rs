@@ -4,6 +4,7 @@
 //! can tell, and plays the controllers by a function that a test gives it.
 
 mod answer;
+mod log;
 mod selector;
 mod store;
 
@@ -100,6 +101,30 @@ impl Double {
 
     fn fault(&self, method: Method, part: &str, times: usize, what: Trouble) -> &Self {
         self.lock().faults.push(Fault { method, part: part.to_owned(), times, what });
+        self
+    }
+
+    /// A line of a pod's log, written at this second (`10.5`) of a minute; who follows it gets it.
+    pub(crate) fn log(&self, pod: &str, second: &str, line: &str) -> &Self {
+        self.lock().store.logs.write(pod, second, line);
+        self
+    }
+
+    /// The container ends: who follows its log comes to the end of it. What it writes next is of its next run.
+    pub(crate) fn end_log(&self, pod: &str) -> &Self {
+        self.lock().store.logs.end(pod);
+        self
+    }
+
+    /// The connections of those who follow a log break.
+    pub(crate) fn break_log(&self, pod: &str) -> &Self {
+        self.lock().store.logs.lose(pod);
+        self
+    }
+
+    /// Takes an object away, as a controller does.
+    pub(crate) fn remove(&self, path: &str) -> &Self {
+        self.lock().store.remove(path);
         self
     }
 

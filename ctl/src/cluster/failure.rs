@@ -6,16 +6,6 @@ use reach::{Cluster, Trouble};
 use super::session::place;
 use crate::error::{Error, ExitCode};
 
-/// The exit code of a kind of trouble.
-pub(crate) fn code(trouble: Trouble) -> ExitCode {
-    match trouble {
-        Trouble::Unreachable | Trouble::Untrusted => ExitCode::Unreachable,
-        Trouble::Unauthorized | Trouble::Forbidden => ExitCode::Forbidden,
-        Trouble::TimedOut => ExitCode::TimedOut,
-        _ => ExitCode::Failed,
-    }
-}
-
 /// `action` is what was tried: "list pods", "apply deployment.apps/service-a".
 pub(crate) fn explain(cluster: &Cluster, action: &str, cause: kube::Error) -> Error {
     if let kube::Error::Api(status) = &cause
@@ -26,7 +16,7 @@ pub(crate) fn explain(cluster: &Cluster, action: &str, cause: kube::Error) -> Er
     let cause = cluster.explain(action, cause);
     let trouble = cause.trouble;
     // No answer in time from the API server is an API server that cannot be reached; 70 is for our own deadline.
-    let code = if trouble == Trouble::TimedOut { ExitCode::Unreachable } else { code(trouble) };
+    let code = if trouble == Trouble::TimedOut { ExitCode::Unreachable } else { trouble.into() };
     let hint = cause.hint();
     let error = Error::new(code, cause.to_string()).place(place(cluster));
     match hint {

@@ -1,4 +1,10 @@
-//! The last lines of a container's log, for an error.
+//! Logs of containers: read once, or followed; and the last lines of one, for an error.
+
+mod containers;
+mod cursor;
+mod follow;
+mod merge;
+mod source;
 
 use std::time::Duration;
 
@@ -8,6 +14,10 @@ use kube::api::LogParams;
 use reach::Cluster;
 
 use super::diagnose::LogSource;
+pub(super) use containers::{Container, State, containers};
+pub(super) use follow::follow;
+pub(super) use merge::merge;
+pub(super) use source::{First, Source};
 
 const LINES: i64 = 10;
 /// A log line can be a whole stack trace in JSON.

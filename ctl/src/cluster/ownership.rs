@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::FIELD_MANAGER;
 use super::kinds::Reference;
+use crate::wanted::Asked;
 
 /// What is done about the replicas of a Deployment, beside the apply that omits or holds them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,16 +32,6 @@ const YIELDED: &[(&str, &str)] = &[
 
 /// Where a Deployment says that its database is a file of one pod.
 const DATABASE_POINTER: &str = "/metadata/annotations/msctl.dev~1database";
-
-/// Which of those fields a person asked for in this very command.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Asked {
-    /// The Deployment's.
-    pub(crate) replicas: bool,
-    /// The autoscaler's bounds.
-    pub(crate) min_replicas: bool,
-    pub(crate) max_replicas: bool,
-}
 
 impl Asked {
     fn of(self, field: &str) -> bool {

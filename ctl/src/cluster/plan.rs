@@ -3,36 +3,13 @@
 use std::collections::BTreeMap;
 
 use kube::api::DynamicObject;
-use serde::Serialize;
 use serde_json::Value;
 
 use super::inventory::Inventory;
 use super::kinds::{Reference, Stage};
-use super::ownership::{Asked, Replicas, settle};
-
-/// What became, or would become, of an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Action {
-    Created,
-    Configured,
-    Unchanged,
-    Deleted,
-    /// Nobody wants it any more, and it holds data.
-    Kept,
-}
-
-impl std::fmt::Display for Action {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Created => "created",
-            Self::Configured => "configured",
-            Self::Unchanged => "unchanged",
-            Self::Deleted => "deleted",
-            Self::Kept => "kept",
-        })
-    }
-}
+use super::ownership::{Replicas, settle};
+pub(crate) use crate::commands::deploy::Action;
+use crate::wanted::Asked;
 
 /// An object to apply.
 #[derive(Debug, Clone)]

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use reach::{Cluster, ConnectError, KubeOptions};
 
-use super::failure;
 use crate::cli::Globals;
 use crate::error::{Error, ExitCode};
 
@@ -32,7 +31,7 @@ fn refused(cause: &ConnectError) -> Error {
     let code = match cause {
         // What is wrong is on the command line.
         ConnectError::UnknownContext { .. } | ConnectError::GroupsWithoutUser => ExitCode::Usage,
-        _ => failure::code(cause.trouble()),
+        _ => cause.trouble().into(),
     };
     let error = Error::new(code, "cannot connect to a cluster").why(cause.to_string());
     match cause.hint() {

@@ -66,10 +66,26 @@ impl Watch {
     /// Watches Deployments, their `ReplicaSet`s and their pods.
     pub(crate) fn start(cluster: &Cluster, services: &[String]) -> Self {
         let labels = format!("{NAME_LABEL} in ({})", services.join(","));
+        let config = watcher::Config::default().labels(&labels);
+        let mut watch = Self::of(cluster, labels);
+        watch.spawn("deployments", config.clone(), |seen| &mut seen.deployments);
+        watch.spawn("replicasets", config.clone(), |seen| &mut seen.replica_sets);
+        watch.spawn("pods", config, |seen| &mut seen.pods);
+        watch
+    }
+
+    /// Watches pods alone.
+    pub(crate) fn pods(cluster: &Cluster, labels: &str) -> Self {
+        let mut watch = Self::of(cluster, labels.to_owned());
+        watch.spawn("pods", watcher::Config::default().labels(labels), |seen| &mut seen.pods);
+        watch
+    }
+
+    fn of(cluster: &Cluster, labels: String) -> Self {
         let (sender, messages) = mpsc::channel(QUEUE);
-        let mut watch = Self {
+        Self {
             cluster: cluster.clone(),
-            labels: labels.clone(),
+            labels,
             tasks: JoinSet::new(),
             sender,
             messages,
@@ -77,12 +93,7 @@ impl Watch {
             seen: Seen::default(),
             broken: None,
             unseen: Vec::new(),
-        };
-        let config = watcher::Config::default().labels(&labels);
-        watch.spawn("deployments", config.clone(), |seen| &mut seen.deployments);
-        watch.spawn("replicasets", config.clone(), |seen| &mut seen.replica_sets);
-        watch.spawn("pods", config, |seen| &mut seen.pods);
-        watch
+        }
     }
 
     /// Also watches warnings about pods: what no status tells (probes, volumes). Not from the start, because a busy

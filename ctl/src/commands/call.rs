@@ -20,6 +20,7 @@ use crate::collector::{self, Jaeger};
 use crate::error::{Error, ExitCode};
 use crate::interrupt::Interrupt;
 use crate::output::Printer;
+use crate::platform::Platform;
 use crate::telemetry::{self, Sampling};
 use crate::trace::Delivery;
 use crate::way::{self, Patience};
@@ -39,7 +40,8 @@ pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) ->
     let asked = telemetry::start(if args.trace { Sampling::Always } else { Sampling::Environment })?;
     let root = Root::start(&outgoing);
 
-    let route = Route { args: &args, globals, printer, asked_jaeger, asked, sampled: root.is_sampled() };
+    let platform = Platform::choose(globals)?;
+    let route = Route { args: &args, platform: &platform, printer, asked_jaeger, asked, sampled: root.is_sampled() };
     let outcome = result(&route, outgoing, &root, &mut interrupt, &mut sink).await;
     let expected = root.end(outcome.as_ref().err());
     let answered = outcome?;

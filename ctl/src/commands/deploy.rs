@@ -1,232 +1,29 @@
-//! `msctl deploy`: values to objects, objects to the cluster, and a watch until they run or can't.
+//! `msctl deploy`: values to what should run, and a wait until it does or can't.
 
-mod dry_run;
 mod report;
-mod wanted;
 
 #[cfg(test)]
 mod tests;
 
-use reach::Cluster;
-use tokio::time::Instant;
-
-use self::report::{ObjectReport, Report, RolloutReport, ServiceReport};
-use self::wanted::Wanted;
-use crate::cli::deploy::{DeployArgs, DryRun};
-use crate::cli::{Format, Globals};
-use crate::cluster::apply::{self, Conflicts, Effect, Mode};
-use crate::cluster::held::{Held, unless_lost};
-use crate::cluster::inventory::Inventory;
-use crate::cluster::kinds::Reference;
-use crate::cluster::lock::LockError;
-use crate::cluster::plan::{Action, Plan};
-use crate::cluster::progress::Goal;
-use crate::cluster::wait::{Target, Wait};
-use crate::cluster::watch::Watch;
-use crate::cluster::{failure, namespace, remove, session};
+pub(crate) use self::report::{Action, ObjectReport, Preview, Report, RolloutReport, ServiceReport};
+use crate::cli::Globals;
+use crate::cli::deploy::DeployArgs;
 use crate::error::{Error, ExitCode};
-use crate::interrupt::Interrupt;
 use crate::output::Printer;
+use crate::platform::Platform;
 
 pub(crate) async fn run(args: DeployArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
-    let wanted = Wanted::all(&args.services, &args.values)?;
-    let connected = session::connect(globals).await;
-    let conflicts = if args.force_conflicts { Conflicts::Force } else { Conflicts::Refuse };
-    match (args.dry_run, connected) {
-        (Some(DryRun::Client), connected) => {
-            // Without a cluster there is still something to show.
-            let own = connected.map_or_else(|_| "default".to_owned(), |cluster| cluster.namespace);
-            dry_run::client(&wanted, globals.namespace.as_deref().unwrap_or(&own), args.output.format, printer)
-        }
-        (_, Err(error)) => Err(error),
-        (Some(DryRun::Server), Ok(cluster)) => {
-            let action = format!("checking the {}", action(&wanted));
-            let wait = Wait { cluster: &cluster, printer, action, timeout: args.wait.timeout, since: Instant::now() };
-            let work = dry_run::server(&cluster, &wanted, conflicts, args.output.format, printer);
-            let work = Box::pin(wait.in_time(work));
-            Interrupt::listen()?.or("checking the deploy", work).await
-        }
-        (None, Ok(cluster)) => Deploy { cluster: &cluster, printer, args: &args, conflicts }.run(&wanted).await,
-    }
+    deploy(&Platform::choose(globals)?, &args, printer).await
 }
 
-/// A deploy that happens.
-struct Deploy<'a> {
-    cluster: &'a Cluster,
-    printer: &'a Printer,
-    args: &'a DeployArgs,
-    conflicts: Conflicts,
-}
-
-/// A service whose objects are applied.
-struct Deployed {
-    report: ServiceReport,
-    target: Option<Target>,
-}
-
-impl Deploy<'_> {
-    async fn run(&self, wanted: &[Wanted]) -> Result<ExitCode, Error> {
-        let started = Instant::now();
-        let mut interrupt = Interrupt::listen()?;
-        let mut held = Held::new(self.cluster);
-        let names: Vec<String> = wanted.iter().map(|wanted| wanted.service.clone()).collect();
-        // Before anything is applied, so that no event is missed; its answers arrive while we apply.
-        let mut watch = self.args.wait.wanted().then(|| Watch::start(self.cluster, &names));
-        let outcome = self.all(wanted, &mut held, &mut interrupt, watch.as_mut(), started).await;
-        drop(watch);
-        self.printer.clear_live();
-        held.release(interrupt.signalled(), self.printer).await;
-        let services = outcome?;
-        self.print(services)?;
-        Ok(ExitCode::Done)
+async fn deploy(platform: &Platform, args: &DeployArgs, printer: &Printer) -> Result<ExitCode, Error> {
+    let wanted = platform.wanted(&args.services, &args.values)?;
+    let format = args.output.format;
+    if let Some(dry_run) = args.dry_run {
+        platform.preview(&wanted, dry_run, args, printer).await?.print(printer, format)?;
+        return Ok(ExitCode::Done);
     }
-
-    /// Leases, objects, deletions, rollout: in this order, and the Leases are held to the end.
-    async fn all(
-        &self,
-        wanted: &[Wanted],
-        held: &mut Held,
-        interrupt: &mut Interrupt,
-        watch: Option<&mut Watch>,
-        started: Instant,
-    ) -> Result<Vec<ServiceReport>, Error> {
-        let action = action(wanted);
-        let wait = self.wait(&action, started);
-        let taking = Box::pin(self.take_leases(wanted, held));
-        let befores = interrupt.or(&action, wait.in_time(taking)).await?;
-        let lost = held.lost();
-        let mut lost = std::pin::pin!(lost);
-        let mut deployed = Vec::new();
-        for ((wanted, manifests), before) in wanted.iter().zip(befores.manifests).zip(befores.inventories) {
-            let applying = Box::pin(unless_lost(&mut lost, self.apply(wanted, manifests, &before, held)));
-            let done = interrupt.or(&action, wait.in_time(applying)).await?;
-            done.report.print_objects(self.printer, self.args.output.format, "")?;
-            deployed.push(done);
-        }
-        let Some(watch) = watch else {
-            return Ok(deployed.into_iter().map(|deployed| deployed.report).collect());
-        };
-        let targets: Vec<Target> = deployed.iter().filter_map(|deployed| deployed.target.clone()).collect();
-        let rollout = Box::pin(unless_lost(&mut lost, wait.until_done(watch, &targets)));
-        let done =
-            interrupt.or(&format!("{action}; its objects are applied, and the rollout goes on"), rollout).await?;
-        let milliseconds = started.elapsed().as_millis();
-        let mut reports: Vec<ServiceReport> = deployed.into_iter().map(|deployed| deployed.report).collect();
-        for (target, progress) in targets.iter().zip(done) {
-            if let Some(report) = reports.iter_mut().find(|report| report.name == target.service) {
-                let rollout = RolloutReport { ready: progress.ready, wanted: progress.wanted, milliseconds };
-                report.rollout = Some(rollout);
-            }
-        }
-        Ok(reports)
-    }
-
-    fn wait(&self, action: &str, since: Instant) -> Wait<'_> {
-        let (cluster, printer, timeout) = (self.cluster, self.printer, self.args.wait.timeout);
-        Wait { cluster, printer, action: action.to_owned(), timeout, since }
-    }
-
-    async fn take_leases(&self, wanted: &[Wanted], held: &mut Held) -> Result<Befores, Error> {
-        let mut befores = Befores::default();
-        for wanted in wanted {
-            let manifests = wanted.objects(&self.cluster.namespace)?;
-            let inventory: Inventory = manifests.iter().map(|(reference, _)| reference.clone()).collect();
-            let service = &wanted.service;
-            let before = match held.take(service, &inventory, self.printer).await {
-                Err(error) if is_missing_namespace(&error) => {
-                    if !self.args.create_namespace {
-                        return Err(namespace::missing(self.cluster, &format!("deploy {service}"), true).await);
-                    }
-                    namespace::create(self.cluster).await?;
-                    self.printer.note(&format!("namespace/{} created", self.cluster.namespace));
-                    held.take(service, &inventory, self.printer).await
-                }
-                outcome => outcome,
-            };
-            befores.inventories.push(before.map_err(|error| error.explain(self.cluster))?);
-            befores.manifests.push(manifests);
-        }
-        Ok(befores)
-    }
-
-    async fn apply(
-        &self,
-        wanted: &Wanted,
-        manifests: Vec<(Reference, serde_json::Value)>,
-        before: &Inventory,
-        held: &mut Held,
-    ) -> Result<Deployed, Error> {
-        let waiting = |line| self.printer.live(vec![line]);
-        let live = apply::read(self.cluster, &manifests, waiting).await?;
-        self.printer.clear_live();
-        let wanted_objects: Inventory = manifests.iter().map(|(reference, _)| reference.clone()).collect();
-        // Until the work is done, anything of both may exist.
-        held.settle(&wanted.service, before.union(&wanted_objects));
-        let plan = Plan::new(manifests, live, before, wanted.asked);
-        let mode = Mode { conflicts: self.conflicts, effect: Effect::Persist };
-        let finished = std::sync::Mutex::new(Vec::new());
-        let note = |reference: &Reference| lock(&finished).push(reference.clone());
-        let applied = match apply::apply(self.cluster, &plan, mode, note).await {
-            Ok(applied) => applied,
-            Err(error) => {
-                let existing: Inventory = std::mem::take(&mut *lock(&finished)).into_iter().collect();
-                held.settle(&wanted.service, before.union(&existing));
-                return Err(error);
-            }
-        };
-        let removal = remove::delete(self.cluster, &plan.prune).await;
-        removal.tell(self.cluster, self.printer);
-        if let Some(error) = removal.failed {
-            return Err(error);
-        }
-        held.settle(&wanted.service, applied.iter().map(|applied| applied.reference.clone()).collect());
-        let workload = applied.iter().find(|applied| applied.reference.is_deployment());
-        let target = workload.map(|applied| Target {
-            service: wanted.service.clone(),
-            goal: Goal::Rollout { generation: applied.object.metadata.generation.unwrap_or_default() },
-        });
-        let mut objects: Vec<ObjectReport> = applied
-            .iter()
-            .map(|applied| ObjectReport { object: applied.reference.to_string(), action: applied.action })
-            .collect();
-        let report = |reference: &Reference, action| ObjectReport { object: reference.to_string(), action };
-        objects.extend(removal.removed.iter().map(|removed| report(&removed.reference, Action::Deleted)));
-        objects.extend(removal.kept.iter().map(|kept| report(kept, Action::Kept)));
-        let report = ServiceReport { name: wanted.service.clone(), objects, rollout: None };
-        Ok(Deployed { report, target })
-    }
-
-    fn print(&self, services: Vec<ServiceReport>) -> Result<(), Error> {
-        let format = self.args.output.format;
-        for service in &services {
-            service.print_outcome(self.printer, format)?;
-        }
-        let report = Report { namespace: self.cluster.namespace.clone(), dry_run: "none", services };
-        match format {
-            Format::Json => self.printer.json(&report),
-            Format::Yaml => self.printer.yaml(&report),
-            Format::Table | Format::Wide | Format::Name => Ok(()),
-        }
-    }
-}
-
-fn action(wanted: &[Wanted]) -> String {
-    let names: Vec<&str> = wanted.iter().map(|wanted| wanted.service.as_str()).collect();
-    format!("deploy {}", names.join(", "))
-}
-
-/// What was found when the Leases were taken, service by service.
-#[derive(Default)]
-struct Befores {
-    inventories: Vec<Inventory>,
-    manifests: Vec<Vec<(Reference, serde_json::Value)>>,
-}
-
-fn is_missing_namespace(error: &LockError) -> bool {
-    matches!(error, LockError::Api { cause: kube::Error::Api(status), .. }
-        if failure::missing_namespace(status).is_some())
-}
-
-fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    let told = |service: &ServiceReport| service.print_objects(printer, format, "");
+    platform.deploy(&wanted, args, printer, &told).await?.print(printer, format)?;
+    Ok(ExitCode::Done)
 }

@@ -1,25 +1,12 @@
-//! `msctl scale`: the scale subresource, or the bounds of an autoscaler; then a watch until that many are ready.
+//! `msctl scale`: how many replicas, or the bounds of what decides that; and a wait until they are ready.
 
-use k8s_openapi::api::apps::v1::Deployment;
-use kube::api::{Patch, PatchParams};
-use kube::{Api, ResourceExt as _};
-use manifests::{DATABASE_ANNOTATION, SQLITE, database_claim_name};
-use reach::Cluster;
 use serde::Serialize;
-use serde_json::json;
-use tokio::time::Instant;
 
 use crate::cli::scale::ScaleArgs;
 use crate::cli::{Format, Globals};
-use crate::cluster::autoscaler::{self, Autoscaler};
-use crate::cluster::deployed;
-use crate::cluster::progress::Goal;
-use crate::cluster::wait::{Target, Wait};
-use crate::cluster::watch::Watch;
-use crate::cluster::{NAME_LABEL, REPLICAS_MANAGER, failure, session};
 use crate::error::{Error, ExitCode};
-use crate::interrupt::Interrupt;
 use crate::output::Printer;
+use crate::platform::Platform;
 
 #[cfg(test)]
 mod tests;
@@ -27,21 +14,24 @@ mod tests;
 /// A service that was scaled.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Scaled {
-    name: String,
-    namespace: String,
+pub(crate) struct Scaled {
+    /// As `-o name` has it: `deployment.apps/service-a`
+    #[serde(skip)]
+    pub(crate) object: String,
+    pub(crate) name: String,
+    pub(crate) namespace: String,
     /// Replicas asked for before and now; an autoscaler's bounds when it has one.
-    before: i32,
+    pub(crate) before: i32,
     #[serde(flatten)]
-    now: Now,
+    pub(crate) now: Now,
     /// Ready ones at the end; none when it was not waited for.
-    ready: Option<i32>,
-    milliseconds: u128,
+    pub(crate) ready: Option<i32>,
+    pub(crate) milliseconds: u128,
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(untagged)]
-enum Now {
+pub(crate) enum Now {
     Replicas { replicas: i32 },
     Bounds { min: i32, max: i32 },
 }
@@ -54,141 +44,20 @@ pub(crate) async fn run(args: ScaleArgs, globals: &Globals, printer: &Printer) -
         return Err(Error::usage(format!("--min {min} is more than --max {max}"))
             .next(format!("msctl scale {}{namespace} --min {max} --max {min}", args.services.join(" "))));
     }
-    let cluster = session::connect(globals).await?;
-    scale(&cluster, args, printer).await
+    scale(&Platform::choose(globals)?, &args, printer).await
 }
 
-async fn scale(cluster: &Cluster, args: ScaleArgs, printer: &Printer) -> Result<ExitCode, Error> {
-    let started = Instant::now();
-    let mut services = args.services.clone();
-    services.sort();
-    services.dedup();
-    let action = format!("scale {}", services.join(", "));
-    let mut interrupt = Interrupt::listen()?;
-    // Before anything changes, so that no event is missed.
-    let mut watch = args.wait.wanted().then(|| Watch::start(cluster, &services));
-    let wait = Wait { cluster, printer, action: action.clone(), timeout: args.wait.timeout, since: started };
-    let work = Box::pin(async {
-        let mut scaled = Vec::new();
-        let mut targets = Vec::new();
-        for service in &services {
-            let (one, goal) = wait.in_time(Box::pin(set(cluster, service, &args))).await?;
-            scaled.push(one);
-            targets.push(Target { service: service.clone(), goal });
-        }
-        if let Some(watch) = &mut watch {
-            for (scaled, progress) in scaled.iter_mut().zip(wait.until_done(watch, &targets).await?) {
-                scaled.ready = Some(progress.ready);
-            }
-        }
-        Ok(scaled)
-    });
-    let outcome = interrupt.or(&format!("{action}; what was set stays set"), work).await;
-    printer.clear_live();
-    let mut scaled = outcome?;
-    for scaled in &mut scaled {
-        scaled.milliseconds = started.elapsed().as_millis();
-    }
+async fn scale(platform: &Platform, args: &ScaleArgs, printer: &Printer) -> Result<ExitCode, Error> {
+    let scaled = platform.scale(args, printer).await?;
     print(&scaled, args.output.format, printer)?;
     Ok(ExitCode::Done)
-}
-
-/// Sets the replicas or the bounds of one service.
-async fn set(cluster: &Cluster, service: &str, args: &ScaleArgs) -> Result<(Scaled, Goal), Error> {
-    let action = format!("scale {service}");
-    let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
-    let (deployment, scaler) = futures::join!(api.get_opt(service), autoscaler::find(cluster, service));
-    let deployment = match deployment {
-        Ok(Some(deployment)) => deployment,
-        Ok(None) => return Err(deployed::unknown(cluster, &action, service).await),
-        Err(cause) => return Err(failure::explain(cluster, &format!("read deployment.apps/{service}"), cause)),
-    };
-    if deployment.labels().get(NAME_LABEL).is_none_or(|name| name != service) {
-        return Err(Error::new(ExitCode::Failed, format!("cannot {action}"))
-            .why(format!("deployment.apps/{service} was made neither by msctl nor by its charts"))
-            .place(session::place(cluster))
-            .next(format!("kubectl scale deployment {service} -n {} --replicas N", cluster.namespace)));
-    }
-    let one_file = deployment.annotations().get(DATABASE_ANNOTATION).is_some_and(|database| database == SQLITE);
-    let most = args.replicas.max(args.min).max(args.max);
-    if one_file && let Some(most @ 2..) = most {
-        return Err(one_pod_only(cluster, &action, service, most));
-    }
-    let namespace = cluster.namespace.clone();
-    let before = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
-    let (now, goal) = match (args.replicas, scaler?) {
-        (Some(_), Some(scaler)) => return Err(owned_by_autoscaler(cluster, &action, service, &scaler)),
-        (Some(replicas), None) => {
-            set_replicas(cluster, &api, service, replicas).await?;
-            (Now::Replicas { replicas }, Goal::Replicas { count: replicas })
-        }
-        (None, Some(scaler)) => {
-            let (min, max) = (args.min.unwrap_or(scaler.min), args.max.unwrap_or(scaler.max));
-            if min > max {
-                return Err(Error::usage(format!("cannot {action}"))
-                    .why(format!("its autoscaler would have a minimum of {min} and a maximum of {max}"))
-                    .next(format!(
-                        "msctl scale {service} -n {namespace} --min {} --max {}",
-                        min.min(max),
-                        min.max(max)
-                    )));
-            }
-            autoscaler::bound(cluster, &scaler, min, max).await?;
-            (Now::Bounds { min, max }, Goal::Between { min, max })
-        }
-        (None, None) => {
-            return Err(Error::new(ExitCode::Failed, format!("cannot {action}"))
-                .why(format!("{service} has no autoscaler, and --min and --max are its bounds"))
-                .place(session::place(cluster))
-                .next(format!("msctl scale {service} -n {namespace} --replicas N"))
-                .next(format!("msctl deploy {service} -n {namespace} --set autoscaling.enabled=true")));
-        }
-    };
-    Ok((Scaled { name: service.to_owned(), namespace, before, now, ready: None, milliseconds: 0 }, goal))
-}
-
-async fn set_replicas(cluster: &Cluster, api: &Api<Deployment>, service: &str, replicas: i32) -> Result<(), Error> {
-    let params = PatchParams { field_manager: Some(REPLICAS_MANAGER.to_owned()), ..PatchParams::default() };
-    let scale = json!({ "spec": { "replicas": replicas } });
-    api.patch_scale(service, &params, &Patch::Merge(scale))
-        .await
-        .map(drop)
-        .map_err(|cause| failure::explain(cluster, &format!("scale {service}"), cause))
-}
-
-fn owned_by_autoscaler(cluster: &Cluster, action: &str, service: &str, scaler: &Autoscaler) -> Error {
-    let Autoscaler { name, min, max, remarks } = scaler;
-    let error = Error::new(ExitCode::Failed, format!("cannot {action} by --replicas"))
-        .why(format!("autoscaler {name} decides between {min} and {max}, and would undo it"));
-    let error = remarks.iter().fold(error, |error, remark| error.why(format!("it says: {remark}")));
-    error
-        .place(session::place(cluster))
-        .next(format!("msctl scale {service} -n {} --min N --max M", cluster.namespace))
-        .next(format!("msctl deploy {service} -n {} --set autoscaling.enabled=false", cluster.namespace))
-}
-
-/// Another database starts empty, so the way to more pods is no mere setting.
-fn one_pod_only(cluster: &Cluster, action: &str, service: &str, most: i32) -> Error {
-    let namespace = &cluster.namespace;
-    Error::new(ExitCode::Failed, format!("cannot {action} to {most}"))
-        .why("its pods can't share an SQLite database: it is a file on the volume of one pod")
-        .place(session::place(cluster))
-        .next(format!(
-            "move it to Postgres, which starts empty: its data stays in the claim {}; let its outbox drain \
-             first",
-            database_claim_name(service)
-        ))
-        .next(format!(
-            "msctl deploy {service} -n {namespace} --set \
-             database.kind=postgres,database.postgres.secret=SECRET,replicas={most}"
-        ))
 }
 
 fn print(scaled: &[Scaled], format: Format, printer: &Printer) -> Result<(), Error> {
     match format {
         Format::Json => printer.json(&scaled),
         Format::Yaml => printer.yaml(&scaled),
-        Format::Name => scaled.iter().try_for_each(|scaled| printer.line(&format!("deployment.apps/{}", scaled.name))),
+        Format::Name => scaled.iter().try_for_each(|scaled| printer.line(&scaled.object)),
         Format::Table | Format::Wide => scaled.iter().try_for_each(|scaled| printer.line(&sentence(scaled))),
     }
 }

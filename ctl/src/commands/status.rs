@@ -2,17 +2,14 @@
 
 mod summary;
 
-use reach::Cluster;
-
-use self::summary::Summary;
+pub(crate) use self::summary::{Bounds, Kind, PodSummary, Reason, State, Summary};
 use crate::cli::status::StatusArgs;
 use crate::cli::{Format, Globals};
-use crate::cluster::deployed::{self, Query, Scope};
-use crate::cluster::{namespace, session};
 use crate::error::{Error, ExitCode};
 use crate::interrupt::Interrupt;
 use crate::output::table::Table;
 use crate::output::{Paint, Printer};
+use crate::platform::Platform;
 
 #[cfg(test)]
 mod tests;
@@ -24,30 +21,12 @@ pub(crate) async fn run(args: StatusArgs, globals: &Globals, printer: &Printer) 
     if args.all_namespaces && globals.namespace.is_some() {
         return Err(Error::usage("-A and -n exclude each other"));
     }
-    let cluster = session::connect(globals).await?;
-    Interrupt::listen()?.or("looking at the services", Box::pin(status(&cluster, &args, printer))).await
+    let platform = Platform::choose(globals)?;
+    Interrupt::listen()?.or("looking at the services", Box::pin(status(&platform, &args, printer))).await
 }
 
-async fn status(cluster: &Cluster, args: &StatusArgs, printer: &Printer) -> Result<ExitCode, Error> {
-    let scope = if args.all_namespaces { Scope::Everywhere } else { Scope::Namespace };
-    let query = Query { scope, selector: args.selector.as_deref(), services: &args.services };
-    let seen = deployed::look(cluster, &query).await?;
-    let mut found: Vec<Summary> = Vec::new();
-    for (namespace, seen) in &seen {
-        found.extend(seen.deployments.iter().map(|deployment| Summary::of(namespace, deployment, seen)));
-    }
-    for service in &args.services {
-        if !found.iter().any(|summary| &summary.name == service) {
-            return Err(deployed::unknown(cluster, &format!("show {service}"), service).await);
-        }
-    }
-    if found.is_empty() {
-        if scope == Scope::Namespace && !namespace::exists(cluster).await? {
-            return Err(namespace::missing(cluster, "show services", false).await);
-        }
-        let place = if scope == Scope::Everywhere { "any namespace" } else { &cluster.namespace };
-        printer.note(&format!("no services in {place}"));
-    }
+async fn status(platform: &Platform, args: &StatusArgs, printer: &Printer) -> Result<ExitCode, Error> {
+    let found = platform.status(args, printer).await?;
     print(&found, args, printer)?;
     Ok(ExitCode::Done)
 }
@@ -56,7 +35,7 @@ fn print(found: &[Summary], args: &StatusArgs, printer: &Printer) -> Result<(), 
     match args.output.format {
         Format::Json => printer.json(&found),
         Format::Yaml => printer.yaml(&found),
-        Format::Name => found.iter().try_for_each(|summary| printer.line(&format!("deployment.apps/{}", summary.name))),
+        Format::Name => found.iter().try_for_each(|summary| printer.line(&summary.object)),
         Format::Table | Format::Wide if found.is_empty() => Ok(()),
         Format::Table => printer.text(&table(found, args.all_namespaces, false, printer)),
         Format::Wide => printer.text(&table(found, args.all_namespaces, true, printer)),

@@ -1,14 +1,14 @@
 //! `msctl trace`: a trace from Jaeger, by its id or the latest of a service, as a tree or for programs.
 
-use reach::{Cluster, Connector};
+use reach::Connector;
 
 use super::call::hops;
 use crate::cli::{Format, Globals, trace::TraceArgs};
 use crate::collector::{self, Jaeger};
 use crate::error::{Error, ExitCode, did_you_mean};
 use crate::interrupt::Interrupt;
-use crate::lookup;
 use crate::output::Printer;
+use crate::platform::Platform;
 use crate::target::ServiceName;
 use crate::trace::{Known, QueryApi, QueryError, Report, Screen, Trace, TraceId, Tree, gaps, render};
 use crate::way::{self, Patience};
@@ -55,10 +55,11 @@ impl Wanted {
 
 pub(crate) async fn run(args: TraceArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
     let wanted = Wanted::from_args(&args)?;
+    let platform = Platform::choose(globals)?;
     let mut interrupt = Interrupt::listen()?;
     let patience = Patience::new("asking Jaeger", args.timeout);
     // Large, and once a process.
-    let work = Box::pin(fetch(&wanted, &args, globals, &patience, printer));
+    let work = Box::pin(fetch(&wanted, &args, &platform, &patience, printer));
     let trace = way::bounded(&patience, &mut interrupt, work).await?;
     let tree = Tree::build(trace);
     let gaps = gaps(&tree, Known::default());
@@ -83,33 +84,18 @@ pub(crate) async fn run(args: TraceArgs, globals: &Globals, printer: &Printer) -
 async fn fetch(
     wanted: &Wanted,
     args: &TraceArgs,
-    globals: &Globals,
+    platform: &Platform,
     patience: &Patience,
     printer: &Printer,
 ) -> Result<Trace, Error> {
     let asked = args.way.jaeger.as_deref().map(collector::place).transpose()?;
-    let (chosen, cluster) = way::choose(&args.way, globals).await?;
-    let default = way::namespace(cluster.as_ref(), globals);
-    let namespace = wanted.place().map_or(default, |service| service.namespace_or(default)).to_owned();
-    let jaeger = async {
-        match &asked {
-            Some(place) => Jaeger::asked(place),
-            None => behind(cluster.as_ref(), wanted.place(), &namespace).await.unwrap_or_else(Jaeger::guess),
-        }
-    };
-    let opening = way::open(chosen, cluster.as_ref(), &namespace, &args.way, patience, printer);
-    let (opened, jaeger) = futures::join!(opening, jaeger);
+    let way = platform.way(&args.way, wanted.place()).await?;
+    let jaeger = way.jaeger(asked.as_ref(), wanted.place().map(|service| service.name.as_str()));
+    let (opened, jaeger) = futures::join!(way.open(&args.way, patience, printer), jaeger);
     let (connector, mut voice) = opened?;
-    let qualify = way::qualifies(chosen, cluster.as_ref(), globals, wanted.place());
-    let jaeger = if qualify { jaeger.seen_from_anywhere(&namespace) } else { jaeger };
     let api = QueryApi::new(connector, jaeger.query());
     voice.stage(format!("waiting for Jaeger at {} to answer", api.authority()));
     voice.over(ask(&api, wanted, &jaeger)).await
-}
-
-/// Where the service itself sends its spans.
-async fn behind(cluster: Option<&Cluster>, service: Option<&ServiceName>, namespace: &str) -> Option<Jaeger> {
-    Jaeger::behind(&lookup::span_endpoint(cluster?, &service?.name, namespace).await?)
 }
 
 async fn ask(api: &QueryApi<Connector>, wanted: &Wanted, jaeger: &Jaeger) -> Result<Trace, Error> {

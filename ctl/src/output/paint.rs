@@ -5,7 +5,10 @@
 pub(crate) enum Paint {
     Dim,
     Red,
+    Green,
     Yellow,
+    Blue,
+    Magenta,
     Cyan,
 }
 
@@ -18,7 +21,10 @@ impl Paint {
         let code = match self {
             Self::Dim => 2,
             Self::Red => 31,
+            Self::Green => 32,
             Self::Yellow => 33,
+            Self::Blue => 34,
+            Self::Magenta => 35,
             Self::Cyan => 36,
         };
         format!("\u{1b}[{code}m{text}\u{1b}[0m")

@@ -39,7 +39,7 @@ impl Export {
     /// How long a person waits for it at the end of a command.
     fn patience(&self) -> Duration {
         match self.source {
-            Source::Asked | Source::Deployment => Duration::from_millis(900),
+            Source::Asked | Source::Environment | Source::Deployment | Source::Up => Duration::from_millis(900),
             Source::Guess => Duration::from_millis(300),
         }
     }
@@ -152,7 +152,7 @@ impl Export {
             None => format!("{}: {}", self.endpoint, root_cause(&**cause)),
         };
         let worth_saying = match self.source {
-            Source::Asked => true,
+            Source::Asked | Source::Environment | Source::Up => true,
             Source::Deployment => !absent,
             Source::Guess => false,
         };

@@ -56,7 +56,7 @@ impl Connection {
             return Err(invalid("closed before an answer"));
         }
         let status = line.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(|| invalid(&line))?;
-        let (mut length, mut closes) = (0, false);
+        let (mut length, mut closes, mut chunked) = (0, false, false);
         loop {
             line.clear();
             self.stream.read_line(&mut line)?;
@@ -67,11 +67,32 @@ impl Connection {
             if let Some(value) = header.strip_prefix("content-length:") {
                 length = value.trim().parse().map_err(|_| invalid(&header))?;
             }
+            chunked |= header.starts_with("transfer-encoding:") && header.ends_with("chunked");
             closes |= header.starts_with("connection:") && header.contains("close");
         }
+        let body = if chunked { self.chunks()? } else { self.exactly(length)? };
+        Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned(), closes })
+    }
+
+    fn exactly(&mut self, length: usize) -> io::Result<Vec<u8>> {
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body)?;
-        Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned(), closes })
+        Ok(body)
+    }
+
+    /// A body of unknown length, without trailers.
+    fn chunks(&mut self) -> io::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let mut line = String::new();
+            self.stream.read_line(&mut line)?;
+            let length = usize::from_str_radix(line.trim_end(), 16).map_err(|_| io::Error::other(line))?;
+            body.extend(self.exactly(length)?);
+            self.exactly(2)?;
+            if length == 0 {
+                return Ok(body);
+            }
+        }
     }
 }
 

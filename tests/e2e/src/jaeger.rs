@@ -1,10 +1,11 @@
-//! Jaeger's own answer about a trace, read past msctl: what the scenarios check msctl's tree against.
+//! Jaeger's answer about a trace, or that of the receiver in `msctl up`, read past msctl: what the scenarios check msctl's
+//! tree against.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::Scenario;
+use crate::{Run, Scenario};
 
 /// One span of a trace: who made it, its name, and its parent's id when it has one.
 #[derive(Debug, Clone)]
@@ -23,7 +24,11 @@ pub fn spans(scenario: &Scenario, trace: &str) -> Result<Vec<Span>, String> {
     if run.code != Some(0) {
         return Err(run.stderr);
     }
-    let answer = run.json();
+    read(&run.json())
+}
+
+/// The spans of the one trace in an answer of the query API.
+pub fn read(answer: &Value) -> Result<Vec<Span>, String> {
     let trace = &answer["data"][0];
     let spans = trace["spans"].as_array().ok_or("no such trace yet")?;
     Ok(spans.iter().map(|span| parse(span, &trace["processes"])).collect())
@@ -69,4 +74,13 @@ pub fn path(spans: &[Span], span: &Span) -> Vec<String> {
     }
     path.reverse();
     path
+}
+
+/// The id of the trace that a command printed the tree of.
+#[track_caller]
+pub fn printed_id(run: &Run) -> String {
+    let is_trace_id = |word: &&str| word.len() == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let printed = format!("{}{}", run.stdout, run.stderr);
+    let id = printed.split(|c: char| !c.is_ascii_alphanumeric()).find(is_trace_id);
+    id.unwrap_or_else(|| panic!("no trace id\n{run}")).to_owned()
 }

@@ -105,7 +105,7 @@ pub fn finish(child: Child, line: &str) -> Output {
     output.unwrap_or_else(|error| panic!("{line}: {error}"))
 }
 
-fn display(command: &Command) -> String {
+pub(crate) fn display(command: &Command) -> String {
     std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(OsStr::to_string_lossy)

@@ -1,15 +1,16 @@
-//! Messages on a real cluster: nothing acknowledged is lost, nothing is doubled, and each is one tree of spans.
+//! Messages: nothing acknowledged is lost, nothing is doubled, and each is one tree of spans.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use e2e::http::{Connection, ask};
-use e2e::jaeger::{is_whole, path, spans};
+use e2e::jaeger::{Span, is_whole, path, printed_id, spans};
+use e2e::messages::{nothing_undelivered, received};
 use e2e::scenario::project;
-use e2e::{Scenario, eventually};
+use e2e::{Scenario, World, eventually, in_both};
 
 const WORKERS: usize = 8;
 const PAUSE: Duration = Duration::from_millis(20);
@@ -80,21 +81,34 @@ fn a_followed_message_is_one_whole_tree_from_msctl_to_the_database_of_b() {
 
     let run =
         scenario.msctl(&["call", "service-a/messages", "--async", "--follow", "--trace", "-d", r#"{"n":1}"#]).ok();
-    let printed = format!("{}{}", run.stdout, run.stderr);
     assert!(run.stdout.contains("\"delivered\""), "{run}");
-    let is_trace_id = |word: &&str| word.len() == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let trace = printed.split(|c: char| !c.is_ascii_alphanumeric()).find(is_trace_id).expect("a trace id");
+    let trace = printed_id(&run);
 
     let spans = eventually("a whole tree in Jaeger", || {
-        let spans = spans(&scenario, trace)?;
+        let spans = spans(&scenario, &trace)?;
         let at_b = spans.iter().any(|span| span.service == "service-b" && span.name.starts_with("INSERT"));
         if is_whole(&spans) && at_b { Ok(spans) } else { Err(format!("{spans:#?}")) }
     });
     let at_b = spans.iter().find(|span| span.service == "service-b" && span.name.starts_with("INSERT"));
     assert_eq!(path(&spans, at_b.expect("B's database")), ["msctl", "service-a", "service-b"], "{spans:#?}");
-    let at_a = |span: &&e2e::jaeger::Span| span.service == "service-a" && span.name.starts_with("INSERT");
+    let at_a = |span: &&Span| span.service == "service-a" && span.name.starts_with("INSERT");
     assert!(spans.iter().any(|span| at_a(&span)), "no statement of A's in {spans:#?}");
 }
+
+/// On a database file in both places.
+fn a_message_is_followed_to_its_delivery(world: &World) {
+    world.start_with_messages();
+    let run = world.msctl(&["call", "service-a/messages", "--async", "--follow", "--trace", "-d", r#"{"n":1}"#]).ok();
+    assert!(run.stdout.contains("\"delivered\""), "{run}");
+    let spans = world.whole_tree(&printed_id(&run), |span| span.service == "service-b");
+    let b = spans.iter().find(|span| span.service == "service-b").expect("a span of service-b");
+    assert_eq!(path(&spans, b), ["msctl", "service-a", "service-b"], "{spans:#?}");
+    nothing_undelivered(world.address("service-a"));
+    assert_eq!(received(world.address("service-b"))[&1].len(), 1);
+}
+
+in_both!(a_message_is_followed_to_its_delivery, "message":
+    cluster_a_message_is_followed_to_its_delivery, local_a_message_is_followed_to_its_delivery);
 
 fn install_demo(scenario: &Scenario, settings: &[&str]) {
     let chart = project("charts/demo");
@@ -166,34 +180,4 @@ fn delete_pods_at_random(scenario: &Scenario, during: Duration) -> usize {
         std::thread::park_timeout(Duration::from_secs(3));
     }
     deleted
-}
-
-/// Waits until A has delivered all; the leases of replicas that were killed have to run out first.
-fn nothing_undelivered(a: SocketAddr) {
-    eventually("every message delivered", || {
-        let pending = ask(a, "GET /messages?state=pending&limit=1", &[], "")?.json();
-        match pending["messages"].as_array().map(Vec::len) {
-            Some(0) => Ok(()),
-            _ => Err(pending.to_string()),
-        }
-    });
-    let dead = ask(a, "GET /messages?state=dead&limit=1", &[], "").expect("an answer").json();
-    assert_eq!(dead["messages"].as_array().map(Vec::len), Some(0), "{dead}");
-}
-
-/// All that B has: the ids under each number.
-fn received(b: SocketAddr) -> HashMap<u64, Vec<String>> {
-    let mut received: HashMap<u64, Vec<String>> = HashMap::new();
-    let mut cursor = String::new();
-    loop {
-        let page = ask(b, &format!("GET /messages?limit=200{cursor}"), &[], "").expect("a page").json();
-        for message in page["messages"].as_array().expect("messages") {
-            let number = message["body"]["n"].as_u64().expect("a number");
-            received.entry(number).or_default().push(message["id"].as_str().expect("an id").to_owned());
-        }
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return received,
-        }
-    }
 }

@@ -1,10 +1,9 @@
-//! A rolling restart under load: not one request may fail.
-#![expect(clippy::print_stderr, reason = "the counts belong into the test's output")]
+//! A rolling restart, and a deploy, under load: not one request may fail.
 
 use std::time::Duration;
 
-use e2e::load::{Load, Report};
-use e2e::{Scenario, eventually};
+use e2e::load::Load;
+use e2e::{Scenario, World, eventually, in_both};
 
 const LOAD: Load = Load { kept: 8, fresh: 8, every: Duration::from_millis(20) };
 
@@ -40,16 +39,8 @@ fn restart_under_load(name: &str, times: usize) {
             }
         })
     });
-    for (path, Report { answered, failures }) in [("/service-b", through), ("/", direct)] {
-        eprintln!("{path}: {answered} answered, {} failed", failures.len());
-        assert!(answered > 1000, "too little load: {answered} answers");
-        assert!(
-            failures.is_empty(),
-            "{path}: {} of {answered} failed: {:#?}",
-            failures.len(),
-            &failures[..failures.len().min(5)]
-        );
-    }
+    through.none_failed("/service-b", 1000);
+    direct.none_failed("/", 1000);
 }
 
 fn restart(scenario: &Scenario, service: &str) {
@@ -68,3 +59,55 @@ fn restart(scenario: &Scenario, service: &str) {
         if leaving == 0 { Ok(()) } else { Err(format!("{leaving} are leaving")) }
     });
 }
+
+fn a_deploy_of_changed_values_fails_no_request(world: &World) {
+    const LOAD: Load = Load { kept: 4, fresh: 4, every: Duration::from_millis(20) };
+    world.start(2);
+    let before = [world.replicas("service-a"), world.replicas("service-b")];
+    let address = world.address("service-a");
+    let (through, (direct, ())) = LOAD.run(address, "/service-b", "Hello, ServiceB!", || {
+        LOAD.run(address, "/", "Hello, World!", || {
+            for service in ["service-a", "service-b"] {
+                world.msctl(&["deploy", service, "--set", "env.IDLE_TIMEOUT=59s"]).ok();
+            }
+            // Old replicas go on serving while they drain: the load runs until the last is gone.
+            for (service, before) in ["service-a", "service-b"].into_iter().zip(&before) {
+                eventually("old replicas gone", || {
+                    let now = world.replicas(service);
+                    if now.len() == 2 && now.is_disjoint(before) { Ok(()) } else { Err(format!("{now:?}")) }
+                });
+            }
+        })
+    });
+    through.none_failed("/service-b", 100);
+    direct.none_failed("/", 100);
+}
+
+in_both!(a_deploy_of_changed_values_fails_no_request, "deploys":
+    cluster_a_deploy_of_changed_values_fails_no_request, local_a_deploy_of_changed_values_fails_no_request);
+
+fn a_deploy_that_cannot_become_ready_leaves_the_old_replicas(world: &World) {
+    world.start(2);
+    let before = world.replicas("service-a");
+    let run = world.msctl(&["deploy", "service-a", "--set", "env.HEAD_TIMEOUT=nonsense"]);
+    // The service's own last line names the variable and its value.
+    run.code_is(4).says(&["service-a", "HEAD_TIMEOUT", "nonsense"]);
+    assert!(before.is_subset(&world.replicas("service-a")), "{before:?} before, {:?} now", world.replicas("service-a"));
+    for _ in 0..4 {
+        world.msctl(&["call", "service-a/service-b"]).ok().prints("Hello, ServiceB!");
+    }
+    let status = world.msctl(&["status", "service-a", "-o", "json"]).ok().json();
+    assert_ne!(status[0]["reasons"].as_array().map(Vec::len), Some(0), "{status}");
+
+    world.msctl(&["deploy", "service-a", "--set", "env.HEAD_TIMEOUT=9s"]).ok();
+    let status = world.msctl(&["status", "service-a", "-o", "json"]).ok().json();
+    assert_eq!((&status[0]["state"], &status[0]["reasons"]), (&"ready".into(), &serde_json::json!([])), "{status}");
+    eventually("old replicas gone", || {
+        let now = world.replicas("service-a");
+        if now.is_disjoint(&before) { Ok(()) } else { Err(format!("{now:?}")) }
+    });
+}
+
+in_both!(a_deploy_that_cannot_become_ready_leaves_the_old_replicas, "no-deploy":
+    cluster_a_deploy_that_cannot_become_ready_leaves_the_old_replicas,
+    local_a_deploy_that_cannot_become_ready_leaves_the_old_replicas);

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use e2e::{Scenario, eventually};
+use e2e::{World, eventually, in_both};
 
 #[test]
 fn scale_returns_when_all_are_ready_and_calls_reach_every_replica_on_both_nodes() {
-    let scenario = Scenario::new("scale");
+    let world = World::cluster("scale");
+    let World::Cluster(scenario) = &world else { unreachable!("made as one") };
     scenario.msctl(&["deploy", "service-a", "service-b"]).ok();
     scenario.msctl(&["scale", "service-a", "--replicas", "5"]).ok();
     let pods = scenario.ready_pods("service-a");
@@ -18,7 +19,7 @@ fn scale_returns_when_all_are_ready_and_calls_reach_every_replica_on_both_nodes(
         for _ in 0..10 {
             scenario.msctl(&["call", "service-a"]).ok().prints("Hello, World!");
         }
-        let silent: Vec<_> = pods.iter().filter(|(pod, _)| answered(&scenario, pod) == 0).collect();
+        let silent: Vec<_> = pods.iter().filter(|(pod, _)| world.answered("service-a", pod) == 0).collect();
         if silent.is_empty() { Ok(()) } else { Err(format!("no request reached {silent:?}")) }
     });
 
@@ -30,13 +31,39 @@ fn scale_returns_when_all_are_ready_and_calls_reach_every_replica_on_both_nodes(
     assert_eq!(scenario.pods("service-a").len(), 0);
 }
 
-/// How many requests of the traffic port this pod answered with 200, by its own count.
-fn answered(scenario: &Scenario, pod: &str) -> u64 {
-    let metrics = scenario.metrics(pod, 9000);
-    let count = |line: &str| line.rsplit(' ').next()?.split('.').next()?.parse::<u64>().ok();
-    metrics
-        .lines()
-        .filter(|line| line.starts_with("http_server_request_duration_seconds_count{"))
-        .filter_map(|line| count(line.split(" # ").next()?))
-        .sum()
+fn calls_reach_every_replica_and_zero_is_a_number_too(world: &World) {
+    world.start(1);
+    world.msctl(&["scale", "service-a", "--replicas", "3"]).ok();
+    let replicas = world.replicas("service-a");
+    assert_eq!(replicas.len(), 3, "returned with {replicas:?}");
+    eventually("an answer from every replica", || {
+        for _ in 0..6 {
+            world.msctl(&["call", "service-a"]).ok().prints("Hello, World!");
+        }
+        let silent: Vec<_> = replicas.iter().filter(|replica| world.answered("service-a", replica) == 0).collect();
+        if silent.is_empty() { Ok(()) } else { Err(format!("no request reached {silent:?}")) }
+    });
+
+    // The deploy after it leaves the replicas alone: they belong to whoever set them last.
+    world.msctl(&["deploy", "service-a", "--set", "env.IDLE_TIMEOUT=59s"]).ok();
+    assert_eq!(world.replicas("service-a").len(), 3);
+
+    world.msctl(&["scale", "service-a", "--replicas", "0"]).ok();
+    eventually("no replica", || match world.replicas("service-a") {
+        left if left.is_empty() => Ok(()),
+        left => Err(format!("{left:?}")),
+    });
+    let status = world.msctl(&["status", "service-a", "-o", "json"]).ok().json();
+    assert_eq!(status[0]["state"], "stopped");
+    assert_ne!(world.msctl(&["call", "service-a", "--timeout", "5s"]).code, Some(0));
+
+    world.msctl(&["scale", "service-a", "--replicas", "1"]).ok();
+    assert_eq!(world.replicas("service-a").len(), 1);
+    eventually("an answer again", || {
+        let run = world.msctl(&["call", "service-a"]);
+        if run.stdout == "Hello, World!" { Ok(()) } else { Err(run.to_string()) }
+    });
 }
+
+in_both!(calls_reach_every_replica_and_zero_is_a_number_too, "scales":
+    cluster_calls_reach_every_replica_and_zero_is_a_number_too, local_calls_reach_every_replica_and_zero_is_a_number_too);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use e2e::run::finish;
 use e2e::scenario::msctl_path;
-use e2e::{Run, Scenario, eventually};
+use e2e::{Run, Scenario, World, eventually, in_both};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -34,6 +34,37 @@ fn an_unknown_service_is_named_with_the_next_command() {
     }
     scenario.msctl(&["deploy", "service-x"]).code_is(USAGE).says(&["service-x", "--image"]);
 }
+
+fn a_name_that_is_nearly_right_is_answered_with_the_right_one(world: &World) {
+    world.start(1);
+    for verb in [
+        &["status", "servce-a"][..],
+        &["scale", "servce-a", "--replicas", "2"],
+        &["delete", "servce-a"],
+        &["call", "servce-a"],
+        &["logs", "servce-a"],
+    ] {
+        let run = world.msctl(verb);
+        assert_eq!(run.code, Some(FAILED), "{run}");
+        run.says(&["servce-a", "service-a", "next: "]);
+    }
+    let before = world.replicas("service-a");
+    world.msctl(&["delete", "service-b"]).ok();
+    assert!(world.replicas("service-b").is_empty());
+    world.msctl(&["status", "service-b"]).code_is(FAILED).says(&["service-b"]);
+    world.msctl(&["call", "service-b"]).code_is(FAILED).says(&["service-b"]);
+    world.msctl(&["delete", "service-b", "--ignore-not-found"]).ok();
+    assert_eq!(world.replicas("service-a"), before);
+    world.msctl(&["deploy", "service-b"]).ok();
+    eventually("an answer of what was deployed again", || {
+        let run = world.msctl(&["call", "service-b"]);
+        if run.stdout == "Hello, ServiceB!" { Ok(()) } else { Err(run.to_string()) }
+    });
+}
+
+in_both!(a_name_that_is_nearly_right_is_answered_with_the_right_one, "names":
+    cluster_a_name_that_is_nearly_right_is_answered_with_the_right_one,
+    local_a_name_that_is_nearly_right_is_answered_with_the_right_one);
 
 #[test]
 fn an_unknown_namespace_is_named_and_can_be_created() {

@@ -9,10 +9,10 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use serde_json::{Value, json};
 
-pub(crate) type AnswerBody = UnsyncBoxBody<Bytes, std::convert::Infallible>;
+pub(crate) type AnswerBody = UnsyncBoxBody<Bytes, std::io::Error>;
 
 pub(super) fn whole(code: StatusCode, value: &Value) -> Response<AnswerBody> {
-    let body = Full::new(Bytes::from(value.to_string())).boxed_unsync();
+    let body = full(Bytes::from(value.to_string()));
     let mut response = Response::new(body);
     *response.status_mut() = code;
     response
@@ -28,7 +28,22 @@ pub(super) fn watch(first: Vec<Value>, later: UnboundedReceiver<Value>) -> Respo
 pub(super) fn gone_in_watch() -> Response<AnswerBody> {
     let status = problem(StatusCode::GONE, "too old resource version: 1 (2)");
     let event = json!({ "type": "ERROR", "object": status });
-    Response::new(Full::new(line(&event)).boxed_unsync())
+    Response::new(full(line(&event)))
+}
+
+/// Text as it is, then what comes until the sender goes or says that the connection broke.
+pub(super) fn text(first: String, later: Option<UnboundedReceiver<Result<String, ()>>>) -> Response<AnswerBody> {
+    let later = later.map_or_else(|| futures::stream::empty().right_stream(), futures::StreamExt::left_stream);
+    let pieces = futures::stream::iter([Ok(first)]).chain(later);
+    let frames = pieces.map(|piece| match piece {
+        Ok(text) => Ok(Frame::data(Bytes::from(text))),
+        Err(()) => Err(std::io::Error::other("connection reset by peer")),
+    });
+    Response::new(StreamBody::new(frames).boxed_unsync())
+}
+
+fn full(bytes: Bytes) -> AnswerBody {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }
 
 fn line(event: &Value) -> Bytes {

@@ -7,6 +7,7 @@ use http::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::answer::{AnswerBody, problem, watch, whole};
+use super::log::Logs;
 use super::selector::{matches, parameter};
 
 struct Watcher {
@@ -21,6 +22,7 @@ pub(crate) struct Store {
     objects: BTreeMap<String, Value>,
     watchers: Vec<Watcher>,
     version: u64,
+    pub(super) logs: Logs,
 }
 
 impl Store {
@@ -87,7 +89,7 @@ impl Store {
         match *method {
             Method::GET if is_collection(path) => self.list(path, query),
             Method::GET => match self.objects.get(path.trim_end_matches("/log")) {
-                Some(_) if path.ends_with("/log") => whole(StatusCode::OK, &json!("the last line")),
+                Some(_) if path.ends_with("/log") => self.logs.answer(path.trim_end_matches("/log"), query),
                 Some(object) => whole(StatusCode::OK, object),
                 None => not_found(path),
             },

@@ -11,18 +11,16 @@ use upstream::{Body, Config, Kind};
 use super::dialer::Dialer;
 use super::request::Outgoing;
 use super::route::{Open, Route};
-use crate::cluster::failure;
 use crate::error::{Error, ExitCode};
-use crate::lookup;
 use crate::target::ServiceName;
-use crate::way::Voice;
+use crate::way::{Known, Voice};
 
 /// Further attempts at a request that nobody took: a pod that goes is replaced in Service and DNS within about a second.
 const RETRIES: u32 = 6;
 /// Without a connection for so long, the port is looked up: one that the Service does not have is not refused, but
 /// lost on the way.
 const DOUBT: Duration = Duration::from_secs(1);
-/// Between two questions for a name that cluster DNS should know, and does not yet.
+/// Between two questions for a name that the platform should know, and does not yet.
 const DNS_PAUSE: Duration = Duration::from_millis(250);
 /// Longer than cluster DNS remembers that there was no such name (5 s in `CoreDNS`' usual configuration).
 const DNS_TRIES: u32 = 28;
@@ -30,9 +28,9 @@ const DNS_TRIES: u32 = 28;
 /// What came of an attempt.
 enum Outcome {
     Answered(Response<Body>),
-    /// The Service has another port than its name suggests.
+    /// The service has another port than its name suggests.
     OtherPort(u16),
-    /// The Service exists, and cluster DNS does not know it yet.
+    /// The service exists, and its name does not yet.
     NotKnownYet,
 }
 
@@ -72,7 +70,7 @@ pub(super) async fn send(
     outgoing: &Outgoing,
     route: &Route<'_>,
 ) -> Result<Exchanged, Error> {
-    let mut doubtful = outgoing.target.service().is_some() && open.cluster.is_some();
+    let mut doubtful = outgoing.target.service().is_some();
     let client_config = config(route);
     let mut asked_dns = 0;
     loop {
@@ -94,10 +92,11 @@ pub(super) async fn send(
                 doubtful = false;
                 open.port = port;
             }
-            Outcome::NotKnownYet if asked_dns == DNS_TRIES => return Err(unknown_to_dns(open, outgoing)),
+            Outcome::NotKnownYet if asked_dns == DNS_TRIES => return Err(unresolved(open, outgoing)),
             Outcome::NotKnownYet => {
                 asked_dns += 1;
-                route.printer.live(vec![format!("waiting for cluster DNS to know {}", open.host)]);
+                let resolver = open.way.resolver();
+                route.printer.live(vec![format!("waiting for {resolver} to know {}", open.host)]);
                 sleep(DNS_PAUSE).await;
             }
         }
@@ -137,7 +136,14 @@ async fn attempt(
         biased;
         answer = client.send(request) => match answer {
             Ok(response) => Ok(Outcome::Answered(response)),
-            Err(cause) => Err(unanswered(&cause, dialer.last_failure().as_deref(), open, outgoing)),
+            Err(cause) => {
+                let service = outgoing.target.service().filter(|_| matches!(cause.kind(), Kind::Broken | Kind::Connect));
+                let blamed = match service {
+                    Some(service) => open.way.blame(&service.name, open.port).await,
+                    None => None,
+                };
+                Err(blamed.unwrap_or_else(|| unanswered(&cause, dialer.last_failure().as_deref(), open, outgoing)))
+            }
         },
         () = dialer.hopeless() => hopeless(dialer, open, outgoing).await,
         outcome = doubt(dialer, open, outgoing), if doubtful => outcome,
@@ -151,52 +157,37 @@ async fn doubt(dialer: &Dialer, open: &Open, outgoing: &Outgoing) -> Result<Outc
         () = sleep(DOUBT) => {}
     }
     if !dialer.connected()
-        && let (Some(cluster), Some(service)) = (&open.cluster, outgoing.target.service())
+        && let Some(service) = outgoing.target.service()
+        && let Some(port) = open.way.doubt(&service.name, open.port, open.port_assumed).await?
     {
-        let (name, namespace) = (&service.name, &open.namespace);
-        match lookup::ports(cluster, name, namespace).await {
-            Ok(Some(ports)) if !ports.have(open.port) => {
-                let other = ports.traffic().filter(|_| open.port_assumed);
-                let wrong = || lookup::wrong_port(name, namespace, open.port, &ports);
-                return other.map(Outcome::OtherPort).ok_or_else(wrong);
-            }
-            // The name resolves to something else, or soon to nothing.
-            Ok(None) => return Err(lookup::unknown(cluster, name, namespace).await),
-            Ok(Some(_)) if lookup::is_scaled_to_zero(cluster, name, namespace).await => {
-                return Err(lookup::nobody(name, namespace));
-            }
-            // As assumed, or not to be known: pods come and go.
-            Ok(Some(_)) | Err(_) => {}
-        }
+        return Ok(Outcome::OtherPort(port));
     }
     std::future::pending().await
 }
 
-/// A dial failed for good. A name that is not known is looked for among the Services, which know first.
+/// A dial failed for good. A name that is not known is asked for where services are known first.
 async fn hopeless(dialer: &Dialer, open: &Open, outgoing: &Outgoing) -> Result<Outcome, Error> {
     let failure = dialer.last_failure();
     let service = outgoing.target.service();
-    match (failure.as_deref(), &open.cluster, service) {
-        (Some(failure @ DialError::NotFound { .. }), Some(cluster), Some(service)) => {
-            match lookup::ports(cluster, &service.name, &open.namespace).await {
-                Ok(None) => Err(lookup::unknown(cluster, &service.name, &open.namespace).await),
-                Ok(Some(_)) => Ok(Outcome::NotKnownYet),
-                Err(_) => Err(undialled(failure, open, outgoing)),
-            }
-        }
-        (Some(failure), ..) => Err(undialled(failure, open, outgoing)),
+    match (failure.as_deref(), service) {
+        (Some(failure @ DialError::NotFound { .. }), Some(service)) => match open.way.knows(&service.name).await {
+            Known::No(error) => Err(error),
+            Known::Yes => Ok(Outcome::NotKnownYet),
+            Known::Unasked => Err(undialled(failure, open, outgoing)),
+        },
+        (Some(failure), _) => Err(undialled(failure, open, outgoing)),
         // It was followed by a success: a retry that was quicker than we are.
-        (None, ..) => Ok(Outcome::NotKnownYet),
+        (None, _) => Ok(Outcome::NotKnownYet),
     }
 }
 
-/// The Service exists, its name does not.
-fn unknown_to_dns(open: &Open, outgoing: &Outgoing) -> Error {
+/// The service exists, its name does not.
+fn unresolved(open: &Open, outgoing: &Outgoing) -> Error {
     let name = target_name(open, outgoing.target.service());
     Error::new(ExitCode::Failed, format!("cannot call {name}"))
-        .why(format!("Service {name} exists, and cluster DNS does not know it: is it headless, with no pod ready?"))
-        .place(place(open))
-        .next(format!("msctl status {name} -n {}", open.namespace))
+        .why(open.way.unresolved(&name))
+        .place(open.way.place())
+        .next(format!("msctl status {name}{}", open.way.flags()))
 }
 
 fn target_name(open: &Open, service: Option<&ServiceName>) -> String {
@@ -207,24 +198,17 @@ fn target_name(open: &Open, service: Option<&ServiceName>) -> String {
 fn undialled(failure: &DialError, open: &Open, outgoing: &Outgoing) -> Error {
     let service = outgoing.target.service();
     let name = target_name(open, service);
-    let error = Error::new(failure::code(failure.trouble()), format!("cannot call {name}"))
+    let error = Error::new(failure.trouble().into(), format!("cannot call {name}"))
         .why(failure.to_string())
-        .place(place(open));
+        .place(open.way.place());
     match (failure, service) {
-        (DialError::Refused { .. }, Some(service)) => error
-            .why("no pod of it is ready, or it does not listen there")
-            .next(format!("msctl status {} -n {}", service.name, open.namespace)),
-        _ => match failure.hint() {
+        (DialError::Refused { .. }, Some(service)) => {
+            error.why(open.way.unready()).next(format!("msctl status {}{}", service.name, open.way.flags()))
+        }
+        _ => match open.way.hint(failure) {
             Some(hint) => error.next(hint),
             None => error,
         },
-    }
-}
-
-fn place(open: &Open) -> String {
-    match &open.cluster {
-        Some(cluster) => format!("namespace {}, context {}", open.namespace, cluster.context),
-        None => format!("namespace {}", open.namespace),
     }
 }
 
@@ -237,7 +221,7 @@ fn unanswered(cause: &upstream::Error, dial: Option<&DialError>, open: &Open, ou
     let service = outgoing.target.service();
     let error = Error::new(code, format!("{} did not answer", target_name(open, service)))
         .why(cause.report())
-        .place(place(open));
+        .place(open.way.place());
     match (cause.kind(), service) {
         (Kind::Broken, Some(service)) => {
             let repeated = if outgoing.method.is_idempotent() {
@@ -245,7 +229,7 @@ fn unanswered(cause: &upstream::Error, dial: Option<&DialError>, open: &Open, ou
             } else {
                 "it was not sent again: it may have been done"
             };
-            error.why(repeated).next(format!("msctl status {} -n {}", service.name, open.namespace))
+            error.why(repeated).next(format!("msctl status {}{}", service.name, open.way.flags()))
         }
         _ => error,
     }

@@ -45,7 +45,7 @@ impl Follow<'_> {
             Ok(path) => outgoing.question(path),
             Err(error) => return ending.ok_or(error),
         };
-        kept.is_found_at(&question, self.route.globals.namespace.as_deref());
+        kept.is_found_at(&question, &self.open.way.said());
         if let Some(ending) = ending {
             return Ok(ending);
         }

@@ -183,6 +183,8 @@ pub(in crate::commands) fn explain(error: Error, cause: &QueryError, jaeger: &Ja
     };
     let asked = match jaeger.source {
         Source::Asked => "as --jaeger or MSCTL_JAEGER says",
+        Source::Environment => "as the environment in msctl.yaml says",
+        Source::Up => "which `msctl up` answers for",
         Source::Deployment => "where the service sends its spans",
         Source::Guess => "where the demo chart has it, since nothing says otherwise",
     };

@@ -65,7 +65,7 @@ async fn printed_of(
 ) -> (Result<(), Error>, String, String) {
     let (printer, out, err) = captured();
     let address = jaeger(answers).await;
-    let named: Jaeger = Jaeger::asked(&format!("x:{}", address.port()).parse().unwrap());
+    let named: Jaeger = Jaeger::asked(&crate::collector::place(&format!("x:{}", address.port())).unwrap());
     let api = QueryApi::new(Connector::direct(Duration::from_secs(5)), address.to_string());
     let result = print_from(expected, &named, &api, Bound::from_now(within), &printer).await;
     (result, out.text(), err.text())

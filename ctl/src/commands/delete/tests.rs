@@ -1,6 +1,7 @@
 use clap::Parser as _;
 use http::Method;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::*;
 use crate::cli::{Cli, Command};
@@ -21,7 +22,7 @@ async fn run_all(double: &Double, args: &[&str]) -> (Result<ExitCode, Error>, St
     let (printer, out, err) = captured();
     let cli = Cli::try_parse_from(["msctl", "delete"].iter().chain(args)).unwrap();
     let Command::Delete(args) = cli.command else { panic!("another verb") };
-    (Box::pin(delete(&double.cluster(), args, &printer)).await, out.text(), err.text())
+    (Box::pin(delete(&double.cluster().into(), &args, &printer)).await, out.text(), err.text())
 }
 
 fn labels(manager: &str) -> Value {
@@ -111,7 +112,7 @@ async fn a_missing_namespace_is_named() {
     let (printer, _, _) = captured();
     let cli = Cli::try_parse_from(["msctl", "delete", "service-a"]).unwrap();
     let Command::Delete(args) = cli.command else { panic!("another verb") };
-    let error = delete(&cluster, args, &printer).await.unwrap_err();
+    let error = delete(&cluster.into(), &args, &printer).await.unwrap_err();
     assert!(error.to_string().contains("namespace nowhere does not exist"), "{error}");
 }
 

@@ -1,11 +1,13 @@
 use clap::Parser as _;
 use http::Method;
+use reach::Cluster;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::cli::{Cli, Command};
 use crate::cluster::double::Double;
 use crate::output::tests::captured;
+use crate::wanted::Wanted;
 
 const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/shop/deployments/service-a";
 const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/shop/leases/msctl-service-a";
@@ -19,13 +21,7 @@ async fn deploy_in(cluster: &Cluster, args: &[&str]) -> (Result<ExitCode, Error>
     let (printer, out, err) = captured();
     let cli = Cli::try_parse_from(["msctl", "deploy"].iter().chain(args)).unwrap();
     let Command::Deploy(args) = cli.command else { panic!("another verb") };
-    let wanted = Wanted::all(&args.services, &args.values).unwrap();
-    let conflicts = if args.force_conflicts { Conflicts::Force } else { Conflicts::Refuse };
-    let outcome = if args.dry_run == Some(DryRun::Server) {
-        Box::pin(dry_run::server(cluster, &wanted, conflicts, args.output.format, &printer)).await
-    } else {
-        Box::pin(Deploy { cluster, printer: &printer, args: &args, conflicts }.run(&wanted)).await
-    };
+    let outcome = Box::pin(super::deploy(&cluster.clone().into(), &args, &printer)).await;
     (outcome, out.text(), err.text())
 }
 
@@ -359,7 +355,7 @@ async fn many_replicas_on_a_file_are_refused_and_nothing_is_applied() {
         "database.kind=sqlite,replicas=1,autoscaling.enabled=true",
     ] {
         let values = crate::cli::deploy::ValuesArgs { set: vec![set.to_owned()], ..Default::default() };
-        let error = Wanted::all(&["service-a".to_owned()], &values).unwrap_err();
+        let error = Wanted::all(&["service-a".to_owned()], &values, &crate::wanted::Layers::default()).unwrap_err();
         assert_eq!(error.code(), ExitCode::Usage);
         assert!(error.to_string().contains("set database.kind=postgres, or "), "{error}");
     }

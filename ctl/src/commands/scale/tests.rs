@@ -14,7 +14,7 @@ async fn run(double: &Double, args: &[&str]) -> (Result<ExitCode, Error>, String
     let (printer, out, _) = captured();
     let cli = Cli::try_parse_from(["msctl", "scale"].iter().chain(args)).unwrap();
     let Command::Scale(args) = cli.command else { panic!("another verb") };
-    (Box::pin(scale(&double.cluster(), args, &printer)).await, out.text())
+    (Box::pin(scale(&double.cluster().into(), &args, &printer)).await, out.text())
 }
 
 fn deployed(replicas: i32) -> Double {

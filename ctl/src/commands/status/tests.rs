@@ -11,7 +11,7 @@ async fn run(double: &Double, args: &[&str]) -> (Result<ExitCode, Error>, String
     let (printer, out, err) = captured();
     let cli = Cli::try_parse_from(["msctl", "status"].iter().chain(args)).unwrap();
     let Command::Status(args) = cli.command else { panic!("another verb") };
-    (status(&double.cluster(), &args, &printer).await, out.text(), err.text())
+    (status(&double.cluster().into(), &args, &printer).await, out.text(), err.text())
 }
 
 fn labels(service: &str) -> Value {

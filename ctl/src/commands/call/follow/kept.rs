@@ -35,14 +35,14 @@ impl Kept {
         self.message = Some(message);
     }
 
-    /// `namespace` is the command line's, where it names one.
-    pub(super) fn is_found_at(&mut self, question: &Outgoing, namespace: Option<&str>) {
+    /// `said` are the command line's flags that say where, for a name that does not.
+    pub(super) fn is_found_at(&mut self, question: &Outgoing, said: &str) {
         let named = question.target.service().is_some_and(|service| service.namespace.is_none());
-        let namespace = namespace.filter(|_| named).map_or(String::new(), |namespace| format!(" -n {namespace}"));
+        let said = if named { said } else { "" };
         let query = question.target.path.split_once('?').map_or(String::new(), |(_, query)| format!("?{query}"));
         let shown = question.shown_target();
-        let look = format!("msctl call {}{namespace}", quoted(&format!("{shown}{query}")));
-        let redeliver = format!("msctl call -X POST {}{namespace}", quoted(&format!("{shown}/redeliver")));
+        let look = format!("msctl call {}{said}", quoted(&format!("{shown}{query}")));
+        let redeliver = format!("msctl call -X POST {}{said}", quoted(&format!("{shown}/redeliver")));
         self.found = Some(Found { look, redeliver });
     }
 

@@ -1,20 +1,20 @@
-//! From the command line to what a service should be: values merged, checked, and turned into objects.
+//! From the command line to what a service should be: values merged and checked.
+
+mod layers;
 
 use std::io::Read as _;
 use std::path::Path;
 
+use manifests::names;
 use manifests::values::set::Kind;
 use manifests::values::{ImageReference, UserValues, Values, bundled, defaults, merge, resolve};
-use manifests::{Release, names, objects};
 use serde_json::{Value, json};
 
 use crate::cli::deploy::ValuesArgs;
-use crate::cluster::MANAGED_BY;
-use crate::cluster::kinds::Reference;
-use crate::cluster::ownership::Asked;
 use crate::error::{Error, ExitCode, did_you_mean};
+pub(crate) use layers::Layers;
 
-/// A service as it should be, before anything is known about a cluster.
+/// A service as it should be, wherever it is to run.
 #[derive(Debug)]
 pub(crate) struct Wanted {
     pub(crate) service: String,
@@ -23,9 +23,18 @@ pub(crate) struct Wanted {
     pub(crate) asked: Asked,
 }
 
+/// Which of the fields that others may set a person asked for in this very command.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) replicas: bool,
+    /// The autoscaler's bounds.
+    pub(crate) min_replicas: bool,
+    pub(crate) max_replicas: bool,
+}
+
 impl Wanted {
-    /// All services of a command line, each with the same files and flags.
-    pub(crate) fn all(services: &[String], args: &ValuesArgs) -> Result<Vec<Self>, Error> {
+    /// All services of a command line, each with the same files and flags over what the project says of it.
+    pub(crate) fn all(services: &[String], args: &ValuesArgs, layers: &Layers) -> Result<Vec<Self>, Error> {
         let mut services: Vec<&String> = services.iter().collect();
         services.sort();
         services.dedup();
@@ -35,15 +44,16 @@ impl Wanted {
                     .next("deploy them one after the other"));
             }
         }
-        let user = UserInput::read(args)?;
-        services.into_iter().map(|service| Self::one(service, args, &user)).collect()
+        let files = args.values.iter().map(|path| read_file(path)).collect::<Result<Vec<_>, _>>()?;
+        services.into_iter().map(|service| Self::one(service, args, &files, layers)).collect()
     }
 
-    fn one(service: &str, args: &ValuesArgs, user: &UserInput) -> Result<Self, Error> {
+    fn one(service: &str, args: &ValuesArgs, files: &[(String, String)], layers: &Layers) -> Result<Self, Error> {
+        let user = UserInput::read(layers.of(service)?, args, files, layers)?;
         let refused = |why: String| Error::usage(format!("cannot deploy {service}")).why(why);
         names::service(service).map_err(|cause| refused(cause.to_string()))?;
         let known = bundled().any(|name| name == service);
-        let has_image = args.image.is_some() || user.all.get(&["image", "repository"]).is_some_and(Value::is_string);
+        let has_image = user.all.get(&["image", "repository"]).is_some_and(Value::is_string);
         if !known && !has_image {
             return Err(unknown(service));
         }
@@ -51,7 +61,8 @@ impl Wanted {
             Error::new(ExitCode::Failed, format!("cannot read the bundled values of {service}")).why(cause.to_string())
         };
         let base = defaults(service).map_err(|cause| broken(&cause))?;
-        let values = resolve(merge(base, user.all.clone().into_value())).map_err(|cause| {
+        let merged = layers.adapt(service, merge(base, user.all.clone().into_value()))?;
+        let values = resolve(merged).map_err(|cause| {
             let error = Error::usage(format!("cannot deploy {service}: its values are not valid"));
             let error = cause.problems.iter().fold(error, |error, problem| error.why(problem.to_string()));
             error.next("see charts/microservice/values.yaml for every key, with what it means")
@@ -63,18 +74,6 @@ impl Wanted {
         }
         Ok(Self { service: service.to_owned(), values, asked: user.asked })
     }
-
-    /// Its objects in a namespace, in the order of applying.
-    pub(crate) fn objects(&self, namespace: &str) -> Result<Vec<(Reference, Value)>, Error> {
-        let release = Release { name: &self.service, instance: &self.service, namespace, managed_by: MANAGED_BY };
-        let failed = |why: String| Error::usage(format!("cannot deploy {}", self.service)).why(why);
-        let objects = objects(&release, &self.values).map_err(|cause| failed(cause.to_string()))?;
-        let with_reference = |manifest: Value| match Reference::of(&manifest) {
-            Ok(reference) => Ok((reference, manifest)),
-            Err(cause) => Err(failed(cause.to_string())),
-        };
-        objects.iter().map(|object| with_reference(object.to_json())).collect()
-    }
 }
 
 /// Files and flags.
@@ -84,12 +83,15 @@ struct UserInput {
 }
 
 impl UserInput {
-    fn read(args: &ValuesArgs) -> Result<Self, Error> {
-        let mut all = UserValues::default();
-        for path in &args.values {
-            let (text, name) = read_file(path)?;
-            all.file(&text, &name)
-                .map_err(|cause| Error::usage(format!("cannot use {name}")).why(cause.to_string()))?;
+    /// Over `all`. Files are texts, with their names.
+    fn read(
+        mut all: UserValues,
+        args: &ValuesArgs,
+        files: &[(String, String)],
+        layers: &Layers,
+    ) -> Result<Self, Error> {
+        for (text, name) in files {
+            all.file(text, name).map_err(|cause| Error::usage(format!("cannot use {name}")).why(cause.to_string()))?;
         }
         let flags = [
             (Kind::Json, &args.set_json),
@@ -109,6 +111,7 @@ impl UserInput {
         let short = short_forms(args)?;
         all.overlay(short.clone());
         said.overlay(short);
+        layers.check_flags(&said)?;
         let is_said = |path: &[&str]| said.get(path).is_some_and(|value| !value.is_null());
         let asked = Asked {
             replicas: is_said(&["replicas"]),
@@ -166,10 +169,11 @@ fn unknown(service: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::verbs::deploy::objects;
 
     fn wanted(services: &[&str], args: &ValuesArgs) -> Result<Vec<Wanted>, Error> {
         let services: Vec<String> = services.iter().map(|&service| service.to_owned()).collect();
-        Wanted::all(&services, args)
+        Wanted::all(&services, args, &Layers::default())
     }
 
     fn set(texts: &[&str]) -> ValuesArgs {
@@ -187,7 +191,7 @@ mod tests {
         let wanted = wanted(&["service-b", "service-a", "service-a"], &ValuesArgs::default()).unwrap();
         let names: Vec<&str> = wanted.iter().map(|wanted| wanted.service.as_str()).collect();
         assert_eq!(names, ["service-a", "service-b"]);
-        let objects = wanted[0].objects("shop").unwrap();
+        let objects = objects(&wanted[0], "shop").unwrap();
         assert!(objects.iter().any(|(reference, _)| reference.to_string() == "deployment.apps/service-a"));
     }
 

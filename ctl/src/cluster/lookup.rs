@@ -8,7 +8,7 @@ use kube::Api;
 use kube::api::ListParams;
 use reach::Cluster;
 
-use crate::cluster::failure;
+use super::failure;
 use crate::error::{Error, ExitCode, did_you_mean};
 
 /// The environment variables that say where spans go, the more particular one first.

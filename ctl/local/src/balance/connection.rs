@@ -1,0 +1,37 @@
+//! One connection: to a replica that takes it, and then bytes both ways.
+
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::copy::{Outcome, both_ways};
+use super::pool::{Open, Pool};
+
+/// A replica on this machine accepts at once, or its queue is full; then the next one is asked.
+const DIAL: Duration = Duration::from_secs(1);
+
+/// Until both sides have ended. What breaks on one side is broken on the other.
+pub(super) async fn serve(mut client: TcpStream, pool: &Pool) {
+    let Some((mut replica, _open)) = dial(pool).await else {
+        pool.refuse(&client);
+        return;
+    };
+    if both_ways(client.split(), replica.split()).await == Outcome::Broken {
+        let _ = client.set_zero_linger();
+        let _ = replica.set_zero_linger();
+    }
+}
+
+/// The first ready replica, from the one whose turn it is, that takes a connection.
+async fn dial(pool: &Pool) -> Option<(TcpStream, Open)> {
+    let (turn, mut tried) = (pool.turn(), Vec::new());
+    while let Some((address, open)) = pool.pick(turn, &tried) {
+        if let Ok(Ok(replica)) = timeout(DIAL, TcpStream::connect(address)).await {
+            let _ = replica.set_nodelay(true);
+            return Some((replica, open.kept()));
+        }
+        tried.push(address);
+    }
+    None
+}

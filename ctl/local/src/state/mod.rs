@@ -1,0 +1,193 @@
+//! The state folder of a project, `.msctl/`: who runs, the control socket, logs, services' own data.
+//!
+//! ```text
+//! .gitignore    *
+//! lock          flock: held by the supervisor
+//! guard.lock    flock: held by the guard, until nothing of its supervisor's is left
+//! up.json       who holds the lock, and where it is reached: `Running`
+//! control.sock  unless its path is too long for a socket
+//! logs/         a file a replica
+//! data/         the services' own
+//! ```
+//! A lock is what says that somebody runs: the kernel takes it from whoever dies. Files say only who.
+
+mod lock;
+mod running;
+mod socket;
+#[cfg(test)]
+mod tests;
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Kind};
+
+pub use running::Running;
+
+/// The name of the folder, beside `msctl.yaml`.
+pub const FOLDER: &str = ".msctl";
+
+/// The folder, and the lock on it while this process runs the project.
+#[derive(Debug)]
+pub struct StateFolder {
+    path: PathBuf,
+    socket: PathBuf,
+    /// Held until this is dropped.
+    _lock: File,
+}
+
+impl StateFolder {
+    /// Makes the folder when there is none, and takes it. `path`: an absolute path that ends in [`FOLDER`].
+    ///
+    /// Waits up to ten seconds until what an earlier supervisor left has been killed.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] when the project runs already, with where; [`Kind::Failed`] when the folder can't be written.
+    pub async fn open(path: &Path, project: &str) -> Result<Self, Error> {
+        let cannot = |what: &str, error: &io::Error| cannot_use(path, what, error);
+        prepare(path).map_err(|(what, error)| cannot(&what, &error))?;
+        let Some(held) = lock::take(&path.join("lock")).await.map_err(|error| cannot("lock", &error))? else {
+            return Err(already_up(path, project));
+        };
+        if !lock::wait_free(&path.join("guard.lock")).await.map_err(|error| cannot("guard.lock", &error))? {
+            return Err(still_ending(path));
+        }
+        let socket = socket::path(path).map_err(|error| cannot("control.sock", &error))?;
+        let running = Running::this(project, &socket);
+        running.write(path).map_err(|error| cannot("up.json", &error))?;
+        Ok(Self { path: path.to_owned(), socket, _lock: held })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The control socket, readable and writable by its owner only. Replaces one that a killed supervisor left.
+    ///
+    /// # Errors
+    /// [`Kind::Failed`] when it can't be made.
+    pub fn listen(&self) -> Result<UnixListener, Error> {
+        socket::listen(&self.socket).map_err(|error| cannot_use(&self.path, "control.sock", &error))
+    }
+
+    /// Where the control socket is.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Where replicas' lines are kept.
+    pub fn logs(&self) -> PathBuf {
+        self.path.join("logs")
+    }
+
+    /// Where services keep what they own: `MSCTL_DATA`.
+    pub fn data(&self) -> PathBuf {
+        self.path.join("data")
+    }
+
+    pub(crate) fn guard_lock(&self) -> PathBuf {
+        self.path.join("guard.lock")
+    }
+}
+
+impl Drop for StateFolder {
+    fn drop(&mut self) {
+        // Best effort: what is left says who ran, and that the lock is free says that nobody does.
+        let _ = fs::remove_file(&self.socket);
+        let _ = Running::remove(&self.path);
+    }
+}
+
+/// What [`remove`] leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// `data/`, and the folder that holds it.
+    Data,
+    Nothing,
+}
+
+/// Removes a project's state. False when there was none.
+///
+/// # Errors
+/// [`Kind::Conflict`] while the project runs; [`Kind::Failed`] when something can't be removed.
+pub async fn remove(path: &Path, keep: Keep) -> Result<bool, Error> {
+    let cannot = |error: &io::Error| Error::failed(format!("cannot remove {}", path.display())).why(error);
+    if !path.is_dir() {
+        return Ok(false);
+    }
+    let Some(_held) = lock::take(&path.join("lock")).await.map_err(|error| cannot(&error))? else {
+        return Err(already_up(path, ""));
+    };
+    if !lock::wait_free(&path.join("guard.lock")).await.map_err(|error| cannot(&error))? {
+        return Err(still_ending(path));
+    }
+    if let Ok(socket) = socket::path(path) {
+        let _ = fs::remove_file(socket);
+    }
+    clear(path, keep).map_err(|error| cannot(&error))?;
+    Ok(true)
+}
+
+fn clear(path: &Path, keep: Keep) -> io::Result<()> {
+    let data = path.join("data");
+    // Nothing in it is worth a folder that is left.
+    let keeps_data = keep == Keep::Data && fs::read_dir(&data).is_ok_and(|mut entries| entries.next().is_some());
+    if !keeps_data {
+        return fs::remove_dir_all(path);
+    }
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() && entry.path() != data {
+            fs::remove_dir_all(entry.path())?;
+        } else if entry.path() != data && entry.file_name() != ".gitignore" {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// The folders and `.gitignore`; an error names what could not be made.
+fn prepare(path: &Path) -> Result<(), (String, io::Error)> {
+    for folder in [path.to_owned(), path.join("logs"), path.join("data")] {
+        match DirBuilder::new().mode(0o700).create(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !folder.is_dir() => {
+                return Err((folder.display().to_string(), error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    let ignore = path.join(".gitignore");
+    if ignore.exists() {
+        return Ok(());
+    }
+    fs::write(&ignore, "*\n").map_err(|error| (".gitignore".to_owned(), error))
+}
+
+fn cannot_use(path: &Path, what: &str, error: &io::Error) -> Error {
+    Error::failed(format!("cannot use the state folder {}", path.display())).why(format!("{what}: {error}"))
+}
+
+fn already_up(path: &Path, project: &str) -> Error {
+    let running = Running::read(path);
+    let name = running.as_ref().map_or(project, |running| running.project.as_str());
+    let error = Error::new(Kind::Conflict, format!("{name} is up already"));
+    let error = match running {
+        Some(running) => error.why(format!(
+            "process {} has run it since {}, with the state folder {}",
+            running.pid,
+            running.since,
+            path.display()
+        )),
+        None => error.why(format!("a process that starts or ends holds {}", path.join("lock").display())),
+    };
+    error.next("msctl status --local").next("msctl down")
+}
+
+fn still_ending(path: &Path) -> Error {
+    Error::new(Kind::Conflict, "the processes of an earlier run have not ended")
+        .why(format!("their guard still holds {} after 10 s", path.join("guard.lock").display()))
+        .next("a process in state D (ps -o pid,stat,wchan,cmd) cannot be killed before what it waits for answers")
+}

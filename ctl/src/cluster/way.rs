@@ -1,0 +1,208 @@
+//! The way to the services of a namespace of a cluster: the relay's tunnel, or none at all inside a cluster.
+
+use std::sync::Arc;
+
+use reach::{Cluster, Connector, Tunnel, TunnelError, TunnelOptions, Way};
+
+use super::kubernetes::Kubernetes;
+use super::{lookup, session};
+use crate::cli::Globals;
+use crate::cli::call::{Via, WayArgs};
+use crate::collector::{Asked, Jaeger, place_of};
+use crate::error::{Error, ExitCode};
+use crate::target::ServiceName;
+use crate::way::{Known, Patience, Speaker, Voice, direct};
+
+/// The relay is msctl itself, in the image of the same version.
+const RELAY_IMAGE: &str = concat!("ghcr.io/msctl/msctl:", env!("CARGO_PKG_VERSION"));
+
+/// A way into one namespace, and whom to ask about it.
+#[derive(Debug, Clone)]
+pub(crate) struct ClusterWay {
+    kind: Way,
+    /// `None` where we run inside a cluster and have no right to ask the API server.
+    cluster: Option<Cluster>,
+    namespace: String,
+    /// The namespace of the command line.
+    said: Option<String>,
+    /// What the environment of msctl.yaml says of traces: where they are read, and where spans go.
+    jaeger: Option<Asked>,
+    otlp: Option<String>,
+    /// Names need their namespace.
+    qualify: bool,
+}
+
+impl ClusterWay {
+    /// Which way `--via` asks for, or the one that fits where we run; and the API server, which the relay needs. Inside
+    /// a cluster the network is ours to use without it: only what the API server knows is out of reach.
+    pub(crate) async fn choose(
+        kubernetes: &Kubernetes,
+        args: &WayArgs,
+        target: Option<&ServiceName>,
+    ) -> Result<Self, Error> {
+        let asked = args.via.map(|via| match via {
+            Via::Relay => Way::Relay,
+            Via::Direct => Way::Direct,
+        });
+        let (kind, cluster) = match (reach::resolve_way(asked), kubernetes.cluster().await) {
+            (kind, Ok(cluster)) => (kind, Some(cluster.clone())),
+            (Way::Direct, Err(_)) => (Way::Direct, None),
+            // A pod without a service account's token and without a kubeconfig.
+            (Way::Relay, Err(_)) if asked.is_none() && in_a_pod() => (Way::Direct, None),
+            (Way::Relay | Way::Local, Err(error)) => return Err(error),
+        };
+        let default = kubernetes.namespace().await;
+        let namespace = target.map_or(default, |target| target.namespace_or(default)).to_owned();
+        let said = kubernetes.globals().namespace.clone();
+        let qualify = qualifies(kind, cluster.is_some(), kubernetes.globals(), target);
+        let environment = kubernetes.environment();
+        let otlp = environment.and_then(|environment| environment.otlp.clone());
+        let jaeger = environment.and_then(|one| Some((&one.name, one.jaeger.as_ref()?)));
+        let jaeger = jaeger.map(|(name, text)| place_of(name, text)).transpose()?;
+        Ok(Self { kind, cluster, namespace, said, jaeger, otlp, qualify })
+    }
+
+    /// Through the tunnel of a relay, which is made when there is none.
+    pub(crate) async fn open(
+        &self,
+        args: &WayArgs,
+        patience: &Patience,
+        voice: &mut Voice<'_>,
+        speaker: Speaker,
+    ) -> Result<Connector, Error> {
+        let (Way::Relay, Some(cluster)) = (self.kind, &self.cluster) else { return Ok(direct()) };
+        let image = args.relay_image.clone().unwrap_or_else(|| RELAY_IMAGE.to_owned());
+        let making = patience.making.clone();
+        let options = TunnelOptions {
+            progress: Some(Arc::new(move |progress| {
+                making.hear(progress);
+                speaker.say(progress);
+            })),
+            cancel: patience.cancel.clone(),
+            ..TunnelOptions::new(&self.namespace, image)
+        };
+        // Large, and once a process.
+        let opening = Box::pin(Tunnel::open(cluster, options));
+        patience.making.is(true);
+        let tunnel = voice.over(opening).await;
+        patience.making.is(false);
+        tunnel.map(Connector::relay).map_err(|cause| refused(cluster, &self.namespace, &cause))
+    }
+
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    pub(crate) fn said(&self) -> String {
+        self.said.as_ref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default()
+    }
+
+    pub(crate) fn place(&self) -> String {
+        match &self.cluster {
+            Some(cluster) => format!("namespace {}, context {}", self.namespace, cluster.context),
+            None => format!("namespace {}", self.namespace),
+        }
+    }
+
+    pub(crate) fn host(&self, service: &ServiceName) -> String {
+        if self.qualify { format!("{}.{}", service.name, self.namespace) } else { service.to_string() }
+    }
+
+    /// The services that come with msctl.
+    pub(crate) fn known_port(service: &str) -> Option<u16> {
+        lookup::known_port(service)
+    }
+
+    pub(crate) async fn port(&self, service: &str) -> Result<u16, Error> {
+        match &self.cluster {
+            Some(cluster) => lookup::service_port(cluster, service, &self.namespace).await,
+            None => Err(Error::usage(format!("cannot call {service}: which port?"))
+                .why("its Service knows, but the API server cannot be asked from here")
+                .next(format!("msctl call {service}:PORT"))),
+        }
+    }
+
+    /// A port that the Service does not have is not refused, but lost on the way.
+    pub(crate) async fn doubt(&self, service: &str, port: u16, assumed: bool) -> Result<Option<u16>, Error> {
+        let Some(cluster) = &self.cluster else { return Ok(None) };
+        let namespace = &self.namespace;
+        match lookup::ports(cluster, service, namespace).await {
+            Ok(Some(ports)) if !ports.have(port) => {
+                let other = ports.traffic().filter(|_| assumed);
+                other.map(Some).ok_or_else(|| lookup::wrong_port(service, namespace, port, &ports))
+            }
+            // The name resolves to something else, or soon to nothing.
+            Ok(None) => Err(lookup::unknown(cluster, service, namespace).await),
+            Ok(Some(_)) if lookup::is_scaled_to_zero(cluster, service, namespace).await => {
+                Err(lookup::nobody(service, namespace))
+            }
+            // As assumed, or not to be known: pods come and go.
+            Ok(Some(_)) | Err(_) => Ok(None),
+        }
+    }
+
+    /// The Services know first.
+    pub(crate) async fn knows(&self, service: &str) -> Known {
+        let Some(cluster) = &self.cluster else { return Known::Unasked };
+        match lookup::ports(cluster, service, &self.namespace).await {
+            Ok(None) => Known::No(lookup::unknown(cluster, service, &self.namespace).await),
+            Ok(Some(_)) => Known::Yes,
+            Err(_) => Known::Unasked,
+        }
+    }
+
+    pub(crate) fn unresolved(service: &str) -> String {
+        format!("Service {service} exists, and cluster DNS does not know it: is it headless, with no pod ready?")
+    }
+
+    pub(crate) async fn jaeger(&self, asked: Option<&Asked>, service: Option<&str>) -> Jaeger {
+        let jaeger = match (asked.or(self.jaeger.as_ref()), &self.otlp) {
+            (Some(asked), _) => Jaeger::asked(asked),
+            (None, Some(endpoint)) => Jaeger::of_environment(endpoint).unwrap_or_else(Jaeger::guess),
+            (None, None) => self.behind(service).await.unwrap_or_else(Jaeger::guess),
+        };
+        if self.qualify { jaeger.seen_from_anywhere(&self.namespace) } else { jaeger }
+    }
+
+    /// Where the service itself sends its spans.
+    async fn behind(&self, service: Option<&str>) -> Option<Jaeger> {
+        Jaeger::behind(&lookup::span_endpoint(self.cluster.as_ref()?, service?, &self.namespace).await?)
+    }
+}
+
+/// Every container of a pod has it: <https://kubernetes.io/docs/tutorials/services/connect-applications-service/>
+fn in_a_pod() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+}
+
+/// Whether names need their namespace. The relay stands in the target's own, so that a bare name means there what it
+/// means to the services; from elsewhere it has to be said, unless nobody knows it but our own resolver.
+fn qualifies(way: Way, connected: bool, globals: &Globals, target: Option<&ServiceName>) -> bool {
+    let said = globals.namespace.is_some() || target.is_some_and(|target| target.namespace.is_some());
+    way == Way::Direct && (said || connected)
+}
+
+fn refused(cluster: &Cluster, namespace: &str, cause: &TunnelError) -> Error {
+    let error = Error::new(ExitCode::from(cause.trouble()), format!("cannot open a way into namespace {namespace}"))
+        .why(cause.to_string())
+        .place(session::place(cluster));
+    match cause.hint() {
+        Some(hint) => error.next(hint),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_gets_its_namespace_only_where_it_is_known_and_not_ours() {
+        let (anywhere, shop) = (Globals::default(), Globals { namespace: Some("shop".into()), ..Globals::default() });
+        let full: ServiceName = "a.shop".parse().unwrap();
+        assert!(!qualifies(Way::Relay, false, &shop, Some(&full)), "the relay is there");
+        assert!(!qualifies(Way::Direct, false, &anywhere, None), "a pod that may not ask: its own namespace");
+        assert!(qualifies(Way::Direct, false, &shop, None));
+        assert!(qualifies(Way::Direct, false, &anywhere, Some(&full)));
+    }
+}

@@ -1,0 +1,136 @@
+//! The one seam between the verbs and where services run. A verb turns arguments into one of these operations and
+//! prints what comes of it; everything that only Kubernetes has is behind it.
+
+mod choice;
+
+use crate::cli::Globals;
+use crate::cli::call::WayArgs;
+use crate::cli::delete::DeleteArgs;
+use crate::cli::deploy::{DeployArgs, DryRun, ValuesArgs};
+use crate::cli::logs::LogsArgs;
+use crate::cli::scale::ScaleArgs;
+use crate::cli::status::StatusArgs;
+use crate::cluster::kubernetes::Kubernetes;
+use crate::cluster::verbs;
+use crate::cluster::way::ClusterWay;
+use crate::commands::delete::Deleted;
+use crate::commands::deploy::{Preview, Report, ServiceReport};
+use crate::commands::logs::Entries;
+use crate::commands::scale::Scaled;
+use crate::commands::status::Summary;
+use crate::error::Error;
+use crate::local::Local;
+use crate::local::way::LocalWay;
+use crate::output::Printer;
+use crate::target::ServiceName;
+use crate::wanted::Wanted;
+use crate::way::Way;
+
+/// Where services run.
+#[derive(Debug)]
+pub(crate) enum Platform {
+    Cluster(Box<Kubernetes>),
+    Local(Box<Local>),
+}
+
+/// The project of the command line, for the verbs that are about this machine alone.
+pub(crate) fn local_project(globals: &Globals) -> Result<Local, Error> {
+    choice::local_project(globals)
+}
+
+/// The flag that says where, when the command line had one: `--local`, `-e staging`.
+pub(crate) fn flag(globals: &Globals) -> Option<String> {
+    choice::flag(globals)
+}
+
+/// Told of every service whose objects are applied, before its rollout is waited for.
+pub(crate) type Told<'a> = &'a dyn Fn(&ServiceReport) -> Result<(), Error>;
+
+impl Platform {
+    /// The one that the command line means. Asks nobody.
+    pub(crate) fn choose(globals: &Globals) -> Result<Self, Error> {
+        choice::choose(globals)
+    }
+
+    /// Services as they should be: what the project says of them, and over it what the command line does.
+    pub(crate) fn wanted(&self, services: &[String], args: &ValuesArgs) -> Result<Vec<Wanted>, Error> {
+        match self {
+            Self::Cluster(kubernetes) => Wanted::all(services, args, kubernetes.layers()),
+            Self::Local(local) => local.wanted(services, args),
+        }
+    }
+
+    /// What a deploy would do.
+    pub(crate) async fn preview(
+        &self,
+        wanted: &[Wanted],
+        dry_run: DryRun,
+        args: &DeployArgs,
+        printer: &Printer,
+    ) -> Result<Preview, Error> {
+        match self {
+            Self::Cluster(kubernetes) => verbs::deploy::preview(kubernetes, wanted, dry_run, args, printer).await,
+            Self::Local(local) => local.preview(wanted, dry_run),
+        }
+    }
+
+    pub(crate) async fn deploy(
+        &self,
+        wanted: &[Wanted],
+        args: &DeployArgs,
+        printer: &Printer,
+        told: Told<'_>,
+    ) -> Result<Report, Error> {
+        match self {
+            Self::Cluster(kubernetes) => {
+                verbs::deploy::deploy(kubernetes.cluster().await?, wanted, args, printer, told).await
+            }
+            Self::Local(local) => local.deploy(wanted, args, printer, told).await,
+        }
+    }
+
+    pub(crate) async fn scale(&self, args: &ScaleArgs, printer: &Printer) -> Result<Vec<Scaled>, Error> {
+        match self {
+            Self::Cluster(kubernetes) => verbs::scale::scale(kubernetes.cluster().await?, args, printer).await,
+            Self::Local(local) => local.scale(args, printer).await,
+        }
+    }
+
+    pub(crate) async fn status(&self, args: &StatusArgs, printer: &Printer) -> Result<Vec<Summary>, Error> {
+        match self {
+            Self::Cluster(kubernetes) => verbs::status::status(kubernetes.cluster().await?, args, printer).await,
+            Self::Local(local) => local.status(args).await,
+        }
+    }
+
+    pub(crate) async fn delete(&self, args: &DeleteArgs, printer: &Printer) -> Result<Vec<Deleted>, Error> {
+        match self {
+            Self::Cluster(kubernetes) => verbs::delete::delete(kubernetes.cluster().await?, args, printer).await,
+            Self::Local(local) => local.delete(args, printer).await,
+        }
+    }
+
+    pub(crate) async fn logs(&self, args: &LogsArgs) -> Result<Entries, Error> {
+        match self {
+            Self::Cluster(kubernetes) => verbs::logs::logs(kubernetes.cluster().await?, args).await,
+            Self::Local(local) => local.logs(args).await,
+        }
+    }
+
+    /// The way to the services of `target`'s namespace, or of the command's own.
+    pub(crate) async fn way(&self, args: &WayArgs, target: Option<&ServiceName>) -> Result<Way, Error> {
+        match self {
+            Self::Cluster(kubernetes) => {
+                ClusterWay::choose(kubernetes, args, target).await.map(|way| Way::Cluster(Box::new(way)))
+            }
+            Self::Local(local) => LocalWay::choose(local, args, target).await.map(|way| Way::Local(Box::new(way))),
+        }
+    }
+}
+
+#[cfg(test)]
+impl From<reach::Cluster> for Platform {
+    fn from(cluster: reach::Cluster) -> Self {
+        Self::Cluster(Box::new(cluster.into()))
+    }
+}
