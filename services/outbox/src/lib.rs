@@ -68,7 +68,7 @@ mod waiters;
 
 pub use engine::{Engine, Full, Ticket};
 pub use settings::{Mode, Receiver, Settings};
-pub use storage::{Body, Claim, Depth, Outgoing, Settled, Settlement, Storage, Sweep};
+pub use storage::{Body, Claim, Claimed, Depth, Outgoing, Settled, Settlement, Storage, Sweep};
 pub use waiters::Waiting;
 
 /// How a message ended.

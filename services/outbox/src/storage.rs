@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// other error, and changes nothing the second time.
 pub trait Storage: Clone + Send + Sync + 'static {
     /// Leases rows whose time has come to `claim.owner`, those that wait longest first.
-    fn claim(&self, claim: Claim) -> impl Future<Output = Result<Vec<Outgoing>, Error>> + Send;
+    fn claim(&self, claim: Claim) -> impl Future<Output = Result<Claimed, Error>> + Send;
 
     /// Records what became of one delivery.
     fn settle(&self, settlement: Settlement) -> impl Future<Output = Result<(), Error>> + Send;
@@ -65,6 +65,14 @@ pub struct Claim {
     pub lease: Duration,
     /// Rows of nobody may be taken this long before they are due.
     pub ahead: Duration,
+}
+
+/// What a [`Claim`] brought.
+#[derive(Clone, Debug, Default)]
+pub struct Claimed {
+    pub rows: Vec<Outgoing>,
+    /// A row whose time has come was left, because the bodies would have had too many bytes with it.
+    pub cut: bool,
 }
 
 /// What became of a delivery.

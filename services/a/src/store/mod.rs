@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use api::message::State;
 use database::{Error, Writer};
-use outbox::{Claim, Depth, Outgoing, Settlement, Storage, Sweep};
+use outbox::{Claim, Claimed, Depth, Settlement, Storage, Sweep};
 use uuid::Uuid;
 
 pub(crate) use kept::time_of;
@@ -89,9 +89,9 @@ impl<B: Backend> Store<B> {
 }
 
 impl<B: Backend> Storage for Store<B> {
-    async fn claim(&self, claim: Claim) -> Result<Vec<Outgoing>, Error> {
+    async fn claim(&self, claim: Claim) -> Result<Claimed, Error> {
         match self.write(Write::Claim(claim)).await? {
-            Done::Claimed(rows) => Ok(rows),
+            Done::Claimed(claimed) => Ok(claimed),
             other => Err(other.unexpected()),
         }
     }

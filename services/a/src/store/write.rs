@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use database::{Error, Statement};
-use outbox::{Body, Claim, Outgoing, Settled, Settlement, Sweep};
+use outbox::{Body, Claim, Claimed, Outgoing, Settled, Settlement, Sweep};
 use uuid::Uuid;
 
 /// One write; a batch of them is one transaction.
@@ -51,7 +51,7 @@ pub struct Key {
 pub enum Done {
     Accepted(Accepted),
     Settled,
-    Claimed(Vec<Outgoing>),
+    Claimed(Claimed),
     GivenBack,
     Redelivered(Redelivery),
     /// Where to go on, when there may be more.

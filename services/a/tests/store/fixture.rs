@@ -112,7 +112,7 @@ impl<B: Backend> Fixture<B> {
     }
 
     pub(crate) async fn claim_ahead(&self, owner: Uuid, ahead: Duration) -> Vec<Outgoing> {
-        self.store.claim(Claim { owner, limit: 100, bytes: usize::MAX, lease: LONG, ahead }).await.unwrap()
+        self.store.claim(Claim { owner, limit: 100, bytes: usize::MAX, lease: LONG, ahead }).await.unwrap().rows
     }
 
     pub(crate) async fn settle(&self, id: Uuid, owner: Uuid, settled: Settled) {

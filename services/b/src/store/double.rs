@@ -15,6 +15,8 @@ pub(crate) struct Double {
     /// How long a count or a purge takes.
     pub(crate) takes: Duration,
     pub(crate) away: AtomicBool,
+    /// A count fails, after what it takes.
+    pub(crate) too_large: AtomicBool,
     pub(crate) rows: AtomicU64,
     pub(crate) counts: AtomicU64,
     pub(crate) purges: AtomicU64,
@@ -46,7 +48,7 @@ impl Store for Double {
         self.counts.fetch_add(1, Ordering::Relaxed);
         let rows = self.rows.load(Ordering::Relaxed);
         sleep(self.takes).await;
-        Ok(rows)
+        if self.too_large.load(Ordering::Relaxed) { Err(Error::Overloaded) } else { Ok(rows) }
     }
 
     /// All rows are old.

@@ -1,12 +1,12 @@
 //! The thread that reads.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, InterruptHandle};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -77,10 +77,12 @@ impl Reader {
         f: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
+        let caller = Caller::default();
+        let turn = Arc::clone(&caller.0);
         let job = Job::Read(Box::new(move |source| {
             // A caller that has gone does not hold up those behind it.
             if !reply.is_closed() {
-                let _ = reply.send(source.read(f));
+                let _ = reply.send(source.read(&turn, f));
             }
         }));
         match self.0.try_send(job) {
@@ -101,6 +103,37 @@ impl Reader {
         if self.0.try_send(Job::Close(closed)).is_ok() {
             let _ = timeout(PATIENCE, closing).await;
         }
+    }
+}
+
+/// Who waits for a read. Once that is nobody, because it took too long or its request is gone, the read is ended.
+#[derive(Default)]
+struct Caller(Arc<Turn>);
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        // Under the lock, so that no other's read is ended. One that has not had its first step yet goes on.
+        if let Some(handle) = self.0.lock().as_ref() {
+            handle.interrupt();
+        }
+    }
+}
+
+/// How a read can be ended, while it is being made.
+#[derive(Default)]
+struct Turn(Mutex<Option<InterruptHandle>>);
+
+impl Turn {
+    fn begin(&self, handle: InterruptHandle) {
+        *self.lock() = Some(handle);
+    }
+
+    fn end(&self) {
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<InterruptHandle>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -159,9 +192,12 @@ impl Source {
         }
     }
 
-    fn read<T>(&mut self, f: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+    fn read<T>(&mut self, turn: &Turn, f: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
         let connection = self.connection()?;
-        let error = match f(connection) {
+        turn.begin(connection.get_interrupt_handle());
+        let outcome = f(connection);
+        turn.end();
+        let error = match outcome {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
@@ -223,6 +259,38 @@ mod tests {
         Connection::open(&file).unwrap().execute_batch("PRAGMA journal_mode = wal").unwrap();
         while told.recv_timeout(PATIENCE).unwrap().is_err() {}
         assert!(told.recv().is_err(), "it is told once");
+        reader.close().await;
+        for ending in ["", ".lock", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{ending}", file.display()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_read_that_nobody_waits_for_is_ended() {
+        let file = std::env::temp_dir().join(format!("database-read-ended-{}", std::process::id()));
+        Connection::open(&file).unwrap().execute_batch("PRAGMA journal_mode = wal").unwrap();
+        let reader = Reader::start(Database::new(file.clone(), Migrations { steps: &[] }, Generation::default()));
+        let (begun, beginning) = oneshot::channel();
+        let endless = {
+            let reader = reader.clone();
+            tokio::spawn(async move {
+                let read = |connection: &Connection| {
+                    let mut select = connection
+                        .prepare("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n")?;
+                    let mut rows = select.query([])?;
+                    rows.next()?;
+                    let _ = begun.send(());
+                    while rows.next()?.is_some() {}
+                    Ok(())
+                };
+                reader.read(read).await
+            })
+        };
+        beginning.await.unwrap();
+        endless.abort();
+
+        let one = |connection: &Connection| connection.query_row("SELECT 1", [], |row| row.get::<_, i64>(0));
+        assert_eq!(reader.read(one).await, Ok(1));
         reader.close().await;
         for ending in ["", ".lock", "-wal", "-shm"] {
             let _ = std::fs::remove_file(format!("{}{ending}", file.display()));

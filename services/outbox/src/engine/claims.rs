@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{Inner, job};
 use crate::gate::Way;
-use crate::storage::{Claim, Storage};
+use crate::storage::{Claim, Claimed, Storage};
 
 /// Between two looks, on average.
 const LOOK: Duration = Duration::from_millis(500);
@@ -36,8 +36,8 @@ async fn claim<S: Storage>(inner: &Arc<Inner<S>>) -> bool {
     let leased_until = Instant::now() + inner.settings.lease;
     let (limit, bytes) = (reserve.rows(), reserve.bytes());
     let claim = Claim { owner: inner.owner, limit, bytes, lease: inner.settings.lease, ahead };
-    let rows = match inner.storage.claim(claim).await {
-        Ok(rows) => rows,
+    let Claimed { rows, cut } = match inner.storage.claim(claim).await {
+        Ok(claimed) => claimed,
         Err(error) => {
             // The database's own log lines say more; the next look is soon.
             tracing::debug!(%error, "no claim");
@@ -47,9 +47,7 @@ async fn claim<S: Storage>(inner: &Arc<Inner<S>>) -> bool {
     if !rows.is_empty() {
         failpoints::hit("a.after_claim");
     }
-    let brought: usize = rows.iter().map(|row| row.body.as_str().len()).sum();
-    // Rows as large as these may have ended it before its number did.
-    let full = (rows.len() == limit || brought > bytes / 2) && most > 1;
+    let full = (rows.len() == limit || cut) && most > 1;
     inner.more.store(full, Ordering::Relaxed);
     if !full {
         // Nothing is left that waits for its time.

@@ -6,7 +6,7 @@ mod storage;
 use std::time::Duration;
 
 use database::Error;
-use outbox::{Engine, Mode, Outgoing, Receiver, Settings};
+use outbox::{Claimed, Engine, Mode, Outgoing, Receiver, Settings};
 use telemetry::{Identity, Telemetry};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
@@ -35,6 +35,19 @@ fn start(storage: &Told) -> Engine<Told> {
     let identity = Identity { service_name: "tests", service_version: "0" };
     let telemetry = Telemetry::new(identity, &telemetry::Settings::default(), None).unwrap();
     Engine::start(storage.clone(), settings, &telemetry)
+}
+
+/// So old that it is given up without being sent: all that is left is to record that.
+fn old(body: &str) -> Outgoing {
+    Outgoing {
+        id: Uuid::now_v7(),
+        body: body.into(),
+        created_at: 0,
+        enqueued_at: 0,
+        attempts: 0,
+        traceparent: None,
+        tracestate: None,
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,17 +81,7 @@ async fn what_can_not_be_recorded_is_given_up_with_the_process_and_not_before() 
     storage.refuse_settlements(Error::Unavailable { detail: "away".to_owned() });
     let engine = start(&storage);
     let id = Uuid::now_v7();
-    // So old that it is given up without being sent: all that is left is to record that.
-    let outgoing = Outgoing {
-        id,
-        body: "{}".into(),
-        created_at: 0,
-        enqueued_at: 0,
-        attempts: 0,
-        traceparent: None,
-        tracestate: None,
-    };
-    engine.deliver(engine.ticket(2), outgoing);
+    engine.deliver(engine.ticket(2), Outgoing { id, ..old("{}") });
     sleep(Duration::from_mins(1)).await;
     let tried = storage.settlements();
     assert!(tried > 10, "it is tried again as long as the process runs: {tried}");
@@ -87,4 +90,22 @@ async fn what_can_not_be_recorded_is_given_up_with_the_process_and_not_before() 
     let tried = storage.settlements();
     sleep(Duration::from_mins(5)).await;
     assert_eq!(storage.settlements(), tried, "nobody is left who could record it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_left_a_row_for_its_bytes_is_followed_by_another_at_once() {
+    let storage = Told::default();
+    storage.claimed(Claimed { rows: vec![old("{}")], cut: true });
+    storage.claimed(Claimed { rows: vec![old("{}")], cut: false });
+    let engine = start(&storage);
+    let three = async {
+        while storage.claims().len() < 3 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(5), three).await.expect("claims");
+    let [first, second, third] = storage.claims()[..] else { panic!("{:?}", storage.claims()) };
+    assert_eq!(second, first);
+    assert!(third > second, "nothing was left, so it is the next look's");
+    engine.stop().await;
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use database::Error;
-use outbox::{Claim, Depth, Outgoing, Settlement, Storage, Sweep};
-use tokio::time::sleep;
+use outbox::{Claim, Claimed, Depth, Settlement, Storage, Sweep};
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 #[derive(Clone, Debug, Default)]
@@ -17,12 +17,24 @@ struct Inner {
     depths: VecDeque<(Duration, Result<u64, Error>)>,
     refused: Option<Error>,
     settlements: usize,
+    claimed: VecDeque<Claimed>,
+    claims: Vec<Instant>,
 }
 
 impl Told {
     /// What the next sample is answered, and after how long. After the last of them it is 0 rows at once.
     pub(crate) fn depth(&self, after: Duration, rows: Result<u64, Error>) {
         self.0.lock().unwrap().depths.push_back((after, rows));
+    }
+
+    /// What the next claim brings; nothing after the last of them.
+    pub(crate) fn claimed(&self, claimed: Claimed) {
+        self.0.lock().unwrap().claimed.push_back(claimed);
+    }
+
+    /// When claims were made.
+    pub(crate) fn claims(&self) -> Vec<Instant> {
+        self.0.lock().unwrap().claims.clone()
     }
 
     pub(crate) fn refuse_settlements(&self, error: Error) {
@@ -36,8 +48,10 @@ impl Told {
 }
 
 impl Storage for Told {
-    async fn claim(&self, _: Claim) -> Result<Vec<Outgoing>, Error> {
-        Ok(Vec::new())
+    async fn claim(&self, _: Claim) -> Result<Claimed, Error> {
+        let mut inner = self.0.lock().unwrap();
+        inner.claims.push(Instant::now());
+        Ok(inner.claimed.pop_front().unwrap_or_default())
     }
 
     async fn settle(&self, _: Settlement) -> Result<(), Error> {

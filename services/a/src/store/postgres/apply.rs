@@ -1,7 +1,7 @@
 //! A batch of writes, as few statements as there are kinds of writes in it: a round trip is most of what one costs.
 
 use database::postgres::{self, Transaction, tokio_postgres};
-use outbox::{Claim, Outgoing, Sweep};
+use outbox::{Claim, Claimed, Outgoing, Sweep};
 use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 
@@ -74,11 +74,12 @@ async fn one(transaction: &Transaction<'_>, write: &Write) -> Result<Done, Error
     })
 }
 
-async fn claim(transaction: &Transaction<'_>, claim: &Claim) -> Result<Vec<Outgoing>, Error> {
+async fn claim(transaction: &Transaction<'_>, claim: &Claim) -> Result<Claimed, Error> {
     let (lease, ahead) = (millis(claim.lease), millis(claim.ahead));
     let (limit, bytes) = (count(claim.limit), count(claim.bytes));
     let rows = transaction.query(sql::CLAIM, &[&claim.owner, &lease, &ahead, &limit, &bytes]).await?;
-    rows.iter().map(outgoing).collect()
+    let cut = rows.first().map_or(Ok(false), |row| row.try_get(7))?;
+    Ok(Claimed { rows: rows.iter().map(outgoing).collect::<Result<_, _>>()?, cut })
 }
 
 async fn redeliver(transaction: &Transaction<'_>, id: Uuid, not_before: i64, now: i64) -> Result<Redelivery, Error> {

@@ -59,7 +59,8 @@ pub(super) const KEYS: &str = "SELECT key, body_hash, message_id FROM idempotenc
 
 /// Rows whose time has come, and those of nobody that are due soon; rows that others are claiming are passed over.
 ///
-/// Of these, as many are leased as have so many bytes of bodies together, and one at least.
+/// Of these, as many are leased as have so many bytes of bodies together, and one at least. The last column is the same
+/// in all rows: whether any were left for their bytes.
 ///
 /// Parameters: owner, lease time and how long before they are due in milliseconds, limit, bytes.
 pub const CLAIM: &str = concat!(
@@ -75,7 +76,8 @@ pub const CLAIM: &str = concat!(
      leased AS (UPDATE outbox o SET available_at = ",
     now!(),
     " + $2::bigint, lease_owner = $1::uuid FROM fitting WHERE o.id = fitting.id RETURNING o.id, o.enqueued_at, o.attempts) \
-     SELECT l.id, m.body, m.created_at, l.enqueued_at, l.attempts, m.traceparent, m.tracestate \
+     SELECT l.id, m.body, m.created_at, l.enqueued_at, l.attempts, m.traceparent, m.tracestate, \
+     (SELECT count(*) FROM due) > (SELECT count(*) FROM fitting) \
      FROM leased l JOIN messages m ON m.id = l.id ORDER BY l.id"
 );
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use database::sqlite::{self, rusqlite};
-use outbox::{Claim, Outgoing, Settled, Settlement, Sweep};
+use outbox::{Claim, Claimed, Outgoing, Settled, Settlement, Sweep};
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 use uuid::Uuid;
 
@@ -72,14 +72,15 @@ impl Step<'_> {
         Ok(Accepted::New)
     }
 
-    fn claim(&self, claim: &Claim) -> rusqlite::Result<Vec<Outgoing>> {
+    fn claim(&self, claim: &Claim) -> rusqlite::Result<Claimed> {
         let mut select = self.transaction.prepare_cached(sql::CLAIM)?;
         let due = params![self.now, self.after(claim.ahead), count(claim.limit)];
-        let (mut found, mut rows, mut bytes) = (select.query(due)?, Vec::new(), 0);
+        let (mut found, mut rows, mut bytes, mut cut) = (select.query(due)?, Vec::new(), 0, false);
         while let Some(row) = found.next()? {
             let row = outgoing(row)?;
             bytes += row.body.as_str().len();
             if bytes > claim.bytes && !rows.is_empty() {
+                cut = true;
                 break;
             }
             rows.push(row);
@@ -89,7 +90,7 @@ impl Step<'_> {
             let lease = params![row.id.as_bytes(), self.after(claim.lease), claim.owner.as_bytes()];
             self.execute(sql::LEASE, lease)?;
         }
-        Ok(rows)
+        Ok(Claimed { rows, cut })
     }
 
     fn settle(&self, settlement: &Settlement) -> rusqlite::Result<()> {
