@@ -18,6 +18,9 @@ const WAITERS: Duration = Duration::from_millis(100);
 /// Rows that one purging transaction looks at: few, so that no other write waits long.
 const SWEEP: usize = 500;
 
+/// The longest pause between two sweeps: 5,000 messages a second are deleted at the least.
+const LULL: Duration = Duration::from_millis(100);
+
 /// The longest pause between two samples.
 const SELDOM: Duration = Duration::from_secs(10);
 
@@ -83,8 +86,9 @@ pub(super) async fn purge<S: Storage>(inner: Arc<Inner<S>>) {
                 tracing::debug!(%error, "old messages were not deleted");
                 None
             });
-            // At most a tenth of the writer's time.
-            if inner.pause(began.elapsed() * 9).await {
+            // At most a tenth of the writer's time; bounded, because the time holds the wait for a busy writer too, and
+            // what is deleted more slowly than it comes would pile up.
+            if inner.pause((began.elapsed() * 9).min(LULL)).await {
                 return;
             }
         }
