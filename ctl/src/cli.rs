@@ -68,10 +68,10 @@ pub(crate) struct Globals {
     /// Namespace; the context's own, else `default`
     #[arg(short = 'n', long, global = true, value_name = "NAMESPACE")]
     pub(crate) namespace: Option<String>,
-    /// Context of the kubeconfig; its current one by default
+    /// Context of the kubeconfig; its current one by default. Without -e it stands for no environment of msctl.yaml
     #[arg(long, global = true, value_name = "CONTEXT")]
     pub(crate) context: Option<String>,
-    /// Kubeconfig file; $KUBECONFIG, else ~/.kube/config by default
+    /// Kubeconfig file; $KUBECONFIG, else ~/.kube/config by default. Without -e it stands for no environment of msctl.yaml
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
     /// User to impersonate
@@ -83,7 +83,7 @@ pub(crate) struct Globals {
     /// How long one request to the API server may take: 500ms, 30s, 1m; 0 is no limit
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration::parse)]
     pub(crate) request_timeout: Option<Duration>,
-    /// Environment of msctl.yaml: a cluster that it names, or `local`; its default one without this
+    /// Environment of msctl.yaml: a cluster that it names, or `local`; its default one without this, --context and --kubeconfig
     #[arg(short = 'e', long, global = true, value_name = "NAME")]
     pub(crate) environment: Option<String>,
     /// The services that `msctl up` runs on this machine: the same as -e local

@@ -75,9 +75,9 @@ pub(crate) struct Jaeger {
 pub(crate) enum Source {
     /// `--jaeger` or `MSCTL_JAEGER`.
     Asked,
-    /// An environment of msctl.yaml.
+    /// `jaeger` of an environment of msctl.yaml.
     Environment,
-    /// The target's Deployment.
+    /// The target's Deployment, or what an environment of msctl.yaml has it say.
     Deployment,
     /// `msctl up`, which keeps traces itself.
     Up,
@@ -100,9 +100,10 @@ impl Jaeger {
         Self::at("jaeger".to_owned(), QUERY_PORT, Source::Up)
     }
 
-    /// Behind the endpoint that an environment of msctl.yaml names.
+    /// Behind the endpoint that an environment of msctl.yaml names as `otlp`: it is where its services send their spans,
+    /// and nobody said that a Jaeger is there.
     pub(crate) fn of_environment(endpoint: &str) -> Option<Self> {
-        Self::behind(endpoint).map(|jaeger| Self { source: Source::Environment, ..jaeger })
+        Self::behind(endpoint)
     }
 
     /// Behind the endpoint that a Deployment's pods export to. `None` when it can't be reached from elsewhere (a
@@ -188,6 +189,12 @@ mod tests {
             let jaeger = Jaeger::behind(endpoint).unwrap();
             assert_eq!(addresses(&jaeger), ("jaeger:16686".to_owned(), export.to_owned()), "{endpoint}");
         }
+    }
+
+    #[test]
+    fn an_environment_with_nothing_but_an_endpoint_names_no_jaeger() {
+        assert_eq!(Jaeger::of_environment("http://otel.ops:4318").unwrap().source, Source::Deployment);
+        assert_eq!(Jaeger::asked(&place_of("live", "jaeger.ops").unwrap()).source, Source::Environment);
     }
 
     #[test]

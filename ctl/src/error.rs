@@ -62,6 +62,15 @@ impl From<ExitCode> for std::process::ExitCode {
     }
 }
 
+/// The flags by which a command said where it works.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Aim {
+    /// `--project FILE`.
+    pub(crate) project: Option<String>,
+    /// `--local`, `-e staging`, or those of a cluster.
+    pub(crate) place: Vec<String>,
+}
+
 /// What a person reads when a command fails.
 ///
 /// Printed as `error: WHAT`, then a line for each `why`, the `where`, quoted blocks (log lines), and `next` commands.
@@ -152,20 +161,24 @@ impl Error {
         self
     }
 
-    /// Makes the commands to run next mean the place that this one meant by `flag`: `--local`, `-e staging`.
+    /// Makes the commands to run next mean the place that this one meant.
     #[must_use]
-    pub(crate) fn aimed(mut self, flag: &str) -> Self {
-        const VERBS: [&str; 7] = ["call", "delete", "deploy", "logs", "scale", "status", "trace"];
+    pub(crate) fn aimed(mut self, aim: &Aim) -> Self {
+        const ANYWHERE: [&str; 7] = ["call", "delete", "deploy", "logs", "scale", "status", "trace"];
+        const HERE: [&str; 2] = ["up", "down"];
         for next in &mut self.0.next {
-            let verb = VERBS.iter().find(|verb| {
-                let rest = next.strip_prefix("msctl ").and_then(|rest| rest.strip_prefix(**verb));
-                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-            });
-            if let Some(verb) = verb
-                && !next.contains(flag)
-            {
-                next.insert_str("msctl ".len() + verb.len(), &format!(" {flag}"));
+            let Some(verb) = next.strip_prefix("msctl ").and_then(|rest| rest.split(' ').next()) else { continue };
+            let anywhere = ANYWHERE.contains(&verb);
+            if !anywhere && !HERE.contains(&verb) {
+                continue;
             }
+            let at = "msctl ".len() + verb.len();
+            // One that says where by itself means that.
+            let has_place = ["-e", "--local", "--context"].iter().any(|flag| next.split(' ').any(|word| word == *flag));
+            let project = aim.project.iter().filter(|_| !next.contains("--project "));
+            let place = aim.place.iter().filter(|_| anywhere && !has_place);
+            let flags: String = project.chain(place).flat_map(|flag| [" ", flag]).collect();
+            next.insert_str(at, &flags);
         }
         self
     }
@@ -240,9 +253,25 @@ mod tests {
             .next("msctl status service-a")
             .next("msctl status --local")
             .next("msctl up")
+            .next("msctl update")
             .next("kubectl get pods");
-        let next: Vec<String> = error.aimed("--local").rest().into_iter().map(|(_, next)| next).collect();
-        assert_eq!(next, ["msctl status --local service-a", "msctl status --local", "msctl up", "kubectl get pods"]);
+        let next =
+            |aim: Aim| -> Vec<String> { error.clone().aimed(&aim).rest().into_iter().map(|(_, next)| next).collect() };
+        let local = || vec!["--local".to_owned()];
+        assert_eq!(
+            next(Aim { project: None, place: local() }),
+            ["msctl status --local service-a", "msctl status --local", "msctl up", "msctl update", "kubectl get pods"]
+        );
+        assert_eq!(
+            next(Aim { project: Some("--project shop".to_owned()), place: local() }),
+            [
+                "msctl status --project shop --local service-a",
+                "msctl status --project shop --local",
+                "msctl up --project shop",
+                "msctl update",
+                "kubectl get pods"
+            ]
+        );
     }
 
     #[test]

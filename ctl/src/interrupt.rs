@@ -9,25 +9,50 @@ use crate::error::{Error, ExitCode};
 /// Listens from the moment it is made; the default (the process dies at once) is off from then on.
 #[derive(Debug)]
 pub(crate) struct Interrupt {
-    interrupt: Signal,
+    ctrl_c: Signal,
     terminate: Signal,
+    hangup: Option<Signal>,
 }
 
 impl Interrupt {
     /// Must be called inside the runtime.
     pub(crate) fn listen() -> Result<Self, Error> {
-        let failed =
-            |cause: std::io::Error| Error::new(ExitCode::Failed, "cannot listen for Ctrl-C").why(cause.to_string());
         Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
-            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+            ctrl_c: listen(SignalKind::interrupt(), "Ctrl-C")?,
+            terminate: listen(SignalKind::terminate(), "SIGTERM")?,
+            hangup: None,
         })
     }
 
-    /// Resolves at the next SIGINT or SIGTERM.
+    /// For what must not be left half-way by a terminal that goes away: SIGHUP too, unless `nohup` said otherwise.
+    pub(crate) fn listen_hangup() -> Result<Self, Error> {
+        // A listener would take the place of what `nohup` set.
+        let ignored = std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hangup(&status));
+        let hangup = if ignored { None } else { Some(listen(SignalKind::hangup(), "SIGHUP")?) };
+        Ok(Self { hangup, ..Self::listen()? })
+    }
+
+    /// Resolves at the next signal.
     pub(crate) async fn signalled(&mut self) {
+        let Self { ctrl_c, terminate, hangup } = self;
+        let hangup = async {
+            match hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            _ = self.interrupt.recv() => {}
+            _ = ctrl_c.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup => {}
+        }
+    }
+
+    /// Resolves when somebody asks once more: a terminal that goes away may send SIGHUP twice, by its shell and by the
+    /// kernel, and nobody is impatient then.
+    pub(crate) async fn insisted(&mut self) {
+        tokio::select! {
+            _ = self.ctrl_c.recv() => {}
             _ = self.terminate.recv() => {}
         }
     }
@@ -41,5 +66,29 @@ impl Interrupt {
             }
             result = work => result,
         }
+    }
+}
+
+fn listen(kind: SignalKind, name: &str) -> Result<Signal, Error> {
+    signal(kind)
+        .map_err(|cause| Error::new(ExitCode::Failed, format!("cannot listen for {name}")).why(cause.to_string()))
+}
+
+/// Of `/proc/PID/status`: a mask in hexadecimal, whose lowest bit is signal 1.
+fn ignores_hangup(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lowest_bit_of_the_ignored_signals_is_sighup() {
+        assert!(ignores_hangup("Name:\tmsctl\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\n"));
+        assert!(!ignores_hangup("SigBlk:\t0000000000000001\nSigIgn:\t0000000000001000\nSigCgt:\t0000000000000001\n"));
+        assert!(!ignores_hangup(""));
     }
 }

@@ -13,23 +13,28 @@ use crate::cli::status::StatusArgs;
 use crate::cluster::kubernetes::Kubernetes;
 use crate::cluster::verbs;
 use crate::cluster::way::ClusterWay;
+use crate::collector::Jaeger;
 use crate::commands::delete::Deleted;
 use crate::commands::deploy::{Preview, Report, ServiceReport};
 use crate::commands::logs::Entries;
 use crate::commands::scale::Scaled;
 use crate::commands::status::Summary;
-use crate::error::Error;
+use crate::error::{Aim, Error};
 use crate::local::Local;
 use crate::local::way::LocalWay;
 use crate::output::Printer;
 use crate::target::ServiceName;
-use crate::wanted::Wanted;
+use crate::wanted::{Layers, Wanted};
 use crate::way::Way;
 
 /// Where services run.
 #[derive(Debug)]
 pub(crate) enum Platform {
-    Cluster(Box<Kubernetes>),
+    Cluster {
+        kubernetes: Box<Kubernetes>,
+        /// Why there are no values of the project's msctl.yaml: it can't be read.
+        unread: Option<Error>,
+    },
     Local(Box<Local>),
 }
 
@@ -38,9 +43,9 @@ pub(crate) fn local_project(globals: &Globals) -> Result<Local, Error> {
     choice::local_project(globals)
 }
 
-/// The flag that says where, when the command line had one: `--local`, `-e staging`.
-pub(crate) fn flag(globals: &Globals) -> Option<String> {
-    choice::flag(globals)
+/// The flags that say where, as the command line had them: `--local`, `-e staging`, `--project FILE`.
+pub(crate) fn flag(globals: &Globals) -> Option<Aim> {
+    Some(choice::aim(globals)).filter(|aim| *aim != Aim::default())
 }
 
 /// Told of every service whose objects are applied, before its rollout is waited for.
@@ -49,13 +54,34 @@ pub(crate) type Told<'a> = &'a dyn Fn(&ServiceReport) -> Result<(), Error>;
 impl Platform {
     /// The one that the command line means. Asks nobody.
     pub(crate) fn choose(globals: &Globals) -> Result<Self, Error> {
-        choice::choose(globals)
+        let choice::Chosen { platform, note } = choice::choose(globals)?;
+        if let Some(note) = note {
+            Printer::from_environment().note(&note);
+        }
+        Ok(platform)
+    }
+
+    /// Whether the environment of msctl.yaml says, so that it can be used from here, where spans go or are read.
+    pub(crate) fn says_where_spans_go(&self) -> bool {
+        let Self::Cluster { kubernetes, .. } = self else { return false };
+        let Layers::Cluster { environment: Some(environment), .. } = kubernetes.layers() else { return false };
+        let otlp = environment.otlp.as_deref().and_then(Jaeger::of_environment);
+        otlp.is_some() || environment.jaeger.is_some()
+    }
+
+    /// A verb that needs no values does without a project that can't be read.
+    fn tell_unread(&self, printer: &Printer) {
+        if let Self::Cluster { unread: Some(error), .. } = self {
+            let why = error.rest().into_iter().filter(|(word, _)| *word == "why").map(|(_, why)| why);
+            printer.warning(&format!("{}, so it does not count: {}", error.what(), why.collect::<Vec<_>>().join("; ")));
+        }
     }
 
     /// Services as they should be: what the project says of them, and over it what the command line does.
     pub(crate) fn wanted(&self, services: &[String], args: &ValuesArgs) -> Result<Vec<Wanted>, Error> {
         match self {
-            Self::Cluster(kubernetes) => Wanted::all(services, args, kubernetes.layers()),
+            Self::Cluster { unread: Some(error), .. } => Err(error.clone()),
+            Self::Cluster { kubernetes, .. } => Wanted::all(services, args, kubernetes.layers()),
             Self::Local(local) => local.wanted(services, args),
         }
     }
@@ -69,7 +95,9 @@ impl Platform {
         printer: &Printer,
     ) -> Result<Preview, Error> {
         match self {
-            Self::Cluster(kubernetes) => verbs::deploy::preview(kubernetes, wanted, dry_run, args, printer).await,
+            Self::Cluster { kubernetes, .. } => {
+                verbs::deploy::preview(kubernetes, wanted, dry_run, args, printer).await
+            }
             Self::Local(local) => local.preview(wanted, dry_run),
         }
     }
@@ -82,7 +110,7 @@ impl Platform {
         told: Told<'_>,
     ) -> Result<Report, Error> {
         match self {
-            Self::Cluster(kubernetes) => {
+            Self::Cluster { kubernetes, .. } => {
                 verbs::deploy::deploy(kubernetes.cluster().await?, wanted, args, printer, told).await
             }
             Self::Local(local) => local.deploy(wanted, args, printer, told).await,
@@ -90,37 +118,42 @@ impl Platform {
     }
 
     pub(crate) async fn scale(&self, args: &ScaleArgs, printer: &Printer) -> Result<Vec<Scaled>, Error> {
+        self.tell_unread(printer);
         match self {
-            Self::Cluster(kubernetes) => verbs::scale::scale(kubernetes.cluster().await?, args, printer).await,
+            Self::Cluster { kubernetes, .. } => verbs::scale::scale(kubernetes.cluster().await?, args, printer).await,
             Self::Local(local) => local.scale(args, printer).await,
         }
     }
 
     pub(crate) async fn status(&self, args: &StatusArgs, printer: &Printer) -> Result<Vec<Summary>, Error> {
+        self.tell_unread(printer);
         match self {
-            Self::Cluster(kubernetes) => verbs::status::status(kubernetes.cluster().await?, args, printer).await,
+            Self::Cluster { kubernetes, .. } => verbs::status::status(kubernetes.cluster().await?, args, printer).await,
             Self::Local(local) => local.status(args).await,
         }
     }
 
     pub(crate) async fn delete(&self, args: &DeleteArgs, printer: &Printer) -> Result<Vec<Deleted>, Error> {
+        self.tell_unread(printer);
         match self {
-            Self::Cluster(kubernetes) => verbs::delete::delete(kubernetes.cluster().await?, args, printer).await,
+            Self::Cluster { kubernetes, .. } => verbs::delete::delete(kubernetes.cluster().await?, args, printer).await,
             Self::Local(local) => local.delete(args, printer).await,
         }
     }
 
     pub(crate) async fn logs(&self, args: &LogsArgs) -> Result<Entries, Error> {
+        self.tell_unread(&Printer::from_environment());
         match self {
-            Self::Cluster(kubernetes) => verbs::logs::logs(kubernetes.cluster().await?, args).await,
+            Self::Cluster { kubernetes, .. } => verbs::logs::logs(kubernetes.cluster().await?, args).await,
             Self::Local(local) => local.logs(args).await,
         }
     }
 
     /// The way to the services of `target`'s namespace, or of the command's own.
     pub(crate) async fn way(&self, args: &WayArgs, target: Option<&ServiceName>) -> Result<Way, Error> {
+        self.tell_unread(&Printer::from_environment());
         match self {
-            Self::Cluster(kubernetes) => {
+            Self::Cluster { kubernetes, .. } => {
                 ClusterWay::choose(kubernetes, args, target).await.map(|way| Way::Cluster(Box::new(way)))
             }
             Self::Local(local) => LocalWay::choose(local, args, target).await.map(|way| Way::Local(Box::new(way))),
@@ -131,6 +164,6 @@ impl Platform {
 #[cfg(test)]
 impl From<reach::Cluster> for Platform {
     fn from(cluster: reach::Cluster) -> Self {
-        Self::Cluster(Box::new(cluster.into()))
+        Self::Cluster { kubernetes: Box::new(cluster.into()), unread: None }
     }
 }

@@ -18,6 +18,7 @@ pub mod state;
 mod error;
 mod event;
 mod process;
+mod scarce;
 mod service;
 mod spec;
 mod status;

@@ -1,6 +1,9 @@
 //! Where the msctl.yaml of a command is.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+
+use nix::unistd::geteuid;
 
 use crate::model::Project;
 use crate::problem::{Error, Place, Problem};
@@ -13,7 +16,8 @@ impl Project {
     /// The project that a command works on, if there is one.
     ///
     /// `given` is what `--project` or `MSCTL_PROJECT` names, a file or the folder of an msctl.yaml, and has to be there. Without it the
-    /// file is looked for in `from` and in the folders above it, as git looks for its own.
+    /// file is looked for in `from` and in the folders above it, as git looks for its own. Like git, nobody is made to run what somebody
+    /// else has put into a folder above: the file has to be this user's or root's.
     pub fn discover(given: Option<&Path>, from: &Path) -> Result<Option<Self>, Error> {
         match given {
             Some(given) => {
@@ -21,7 +25,9 @@ impl Project {
                 let file = if given.is_dir() { given.join(FILE_NAME) } else { given };
                 Self::load(&file).map(Some)
             }
-            None => find(from).map(|file| Self::load(&file)).transpose(),
+            None => {
+                find(from).map(|file| trusted(&file, geteuid().as_raw()).and_then(|()| Self::load(&file))).transpose()
+            }
         }
     }
 
@@ -36,6 +42,21 @@ impl Project {
 /// The nearest msctl.yaml, from a folder upwards to the root of the file system.
 fn find(from: &Path) -> Option<PathBuf> {
     from.ancestors().map(|folder| folder.join(FILE_NAME)).find(|file| file.is_file())
+}
+
+/// Whether a file that nobody named is one's own, both what it is and, for a link, who made that.
+fn trusted(file: &Path, user: u32) -> Result<(), Error> {
+    let refused = |message| Error { file: file.to_owned(), problems: vec![Problem::new(file, Place::NONE, message)] };
+    for found in [std::fs::symlink_metadata(file), std::fs::metadata(file)] {
+        let owner = found.map_err(|error| refused(format!("it can't be read: {error}")))?.uid();
+        if owner != user && owner != 0 {
+            return Err(refused(format!(
+                "it was found here, and it is another user's (UID {owner}); --project {} says that it is meant",
+                file.display()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The text of a file.
@@ -84,6 +105,27 @@ mod tests {
         let missing = folder.path().join("none.yaml");
         let told = format!("cannot use {0}:\n  {0}: there is no such file", missing.display());
         assert_eq!(given("none.yaml").unwrap_err().to_string(), told);
+    }
+
+    #[test]
+    fn a_file_of_another_user_is_taken_only_when_it_is_named() {
+        let folder = TempFolder::new("owner");
+        let (file, link) = (folder.file("msctl.yaml", TEXT), folder.path().join("link"));
+        assert_eq!(trusted(&file, geteuid().as_raw()), Ok(()));
+        let mine = geteuid().as_raw();
+        if !geteuid().is_root() {
+            let told = trusted(&file, mine + 1).unwrap_err().to_string();
+            assert!(told.contains(&format!("another user's (UID {mine})")), "{told}");
+            return;
+        }
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        std::os::unix::fs::lchown(&link, Some(4711), None).unwrap();
+        assert!(trusted(&link, mine).is_err(), "who makes a link says what is read");
+        assert_eq!(trusted(&link, 4711), Ok(()), "root's are everybody's");
+        std::os::unix::fs::chown(&file, Some(4711), None).unwrap();
+        let told = Project::discover(None, folder.path()).unwrap_err().to_string();
+        assert!(told.contains("another user's (UID 4711); --project "), "{told}");
+        assert!(Project::discover(Some(&file), folder.path()).is_ok());
     }
 
     #[test]

@@ -27,6 +27,6 @@ mod values;
 mod testing;
 
 pub use find::FILE_NAME;
-pub use model::{Choice, Environment, LOCAL, Project, Service, Unknown, ValuesSource};
+pub use model::{Choice, Environment, LOCAL, Project, Refused, Service, Unknown, ValuesSource};
 pub use problem::{Error, Problem};
 pub use run::{ResolveError, Run};

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use manifests::values::UserValues;
 use serde_json::{Value, json};
 
+use crate::problem::{Error, Problem};
 use crate::run::Run;
 use crate::suggest::did_you_mean;
 
@@ -70,6 +71,8 @@ pub struct Environment {
     pub otlp: Option<String>,
     /// Where traces are read: the target of Jaeger's query API, `NAME[.NAMESPACE][:PORT]` or a URL.
     pub jaeger: Option<String>,
+    /// What is wrong with its values. They count for whoever chooses it, and for nobody else.
+    pub problems: Vec<Problem>,
 }
 
 /// What a command works on.
@@ -96,6 +99,15 @@ pub struct Unknown {
     pub file: String,
 }
 
+/// Why an environment can't be worked on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
+pub enum Refused {
+    Unknown(#[from] Unknown),
+    /// Its values are wrong.
+    Broken(#[from] Error),
+}
+
 fn meant(near: Option<&String>) -> String {
     near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
 }
@@ -107,14 +119,18 @@ impl Project {
     }
 
     /// The environment that a command names, else the project's default.
-    pub fn environment(&self, name: Option<&str>) -> Result<Choice<'_>, Unknown> {
+    pub fn environment(&self, name: Option<&str>) -> Result<Choice<'_>, Refused> {
         let Some(name) = name.or(self.default_environment.as_deref()) else { return Ok(Choice::None) };
         if name == LOCAL {
             return Ok(Choice::Local);
         }
         let local = LOCAL.to_owned();
         let known = self.environments.keys().chain([&local]);
-        self.environments.get(name).map(Choice::Cluster).ok_or_else(|| self.unknown("environment", name, known))
+        let found = self.environments.get(name).ok_or_else(|| self.unknown("environment", name, known))?;
+        if found.problems.is_empty() {
+            return Ok(Choice::Cluster(found));
+        }
+        Err(Error { file: self.file.clone(), problems: found.problems.clone() }.into())
     }
 
     fn unknown<'a>(&self, kind: &'static str, name: &str, known: impl Iterator<Item = &'a String>) -> Unknown {

@@ -110,6 +110,23 @@ impl Double {
         self
     }
 
+    /// As `log`, but text as it is: with its time, and maybe without its newline.
+    pub(crate) fn log_piece(&self, pod: &str, piece: &str) -> &Self {
+        self.lock().store.logs.write_piece(pod, piece);
+        self
+    }
+
+    /// Who follows a log comes to the end of the answer, not of the log.
+    pub(crate) fn hang_up(&self, pod: &str) -> &Self {
+        self.lock().store.logs.hang_up(pod);
+        self
+    }
+
+    /// The queries of those who read a pod's log.
+    pub(crate) fn log_queries(&self, pod: &str) -> Vec<String> {
+        self.lock().store.logs.asked(pod)
+    }
+
     /// The container ends: who follows its log comes to the end of it. What it writes next is of its next run.
     pub(crate) fn end_log(&self, pod: &str) -> &Self {
         self.lock().store.logs.end(pod);

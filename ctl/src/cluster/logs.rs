@@ -17,7 +17,7 @@ use super::diagnose::LogSource;
 pub(super) use containers::{Container, State, containers};
 pub(super) use follow::follow;
 pub(super) use merge::merge;
-pub(super) use source::{First, Source};
+pub(super) use source::{First, LONGEST_LINE, Source};
 
 const LINES: i64 = 10;
 /// A log line can be a whole stack trace in JSON.

@@ -44,8 +44,13 @@ impl ClusterWay {
             Via::Relay => Way::Relay,
             Via::Direct => Way::Direct,
         });
-        let (kind, cluster) = match (reach::resolve_way(asked), kubernetes.cluster().await) {
+        // From a pod of one cluster, what is named may be in another.
+        let fitting =
+            if asked.is_none() && names_a_context(kubernetes) { Way::Relay } else { reach::resolve_way(asked) };
+        let (kind, cluster) = match (fitting, kubernetes.cluster().await) {
             (kind, Ok(cluster)) => (kind, Some(cluster.clone())),
+            // Elsewhere the same names may mean other services: not what was asked for.
+            (_, Err(error)) if names_a_context(kubernetes) => return Err(error),
             (Way::Direct, Err(_)) => (Way::Direct, None),
             // A pod without a service account's token and without a kubeconfig.
             (Way::Relay, Err(_)) if asked.is_none() && in_a_pod() => (Way::Direct, None),
@@ -170,6 +175,11 @@ impl ClusterWay {
     }
 }
 
+/// By an environment, which pins it, or by --context.
+fn names_a_context(kubernetes: &Kubernetes) -> bool {
+    kubernetes.environment().is_some() || kubernetes.globals().context.is_some()
+}
+
 /// Every container of a pod has it: <https://kubernetes.io/docs/tutorials/services/connect-applications-service/>
 fn in_a_pod() -> bool {
     std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
@@ -195,6 +205,32 @@ fn refused(cluster: &Cluster, namespace: &str, cause: &TunnelError) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wanted::Layers;
+
+    #[tokio::test]
+    async fn a_context_that_was_named_is_never_another_place() {
+        let args = WayArgs { via: Some(Via::Direct), relay_image: None, jaeger: None, verbose: false };
+        let nowhere = Globals { kubeconfig: Some("/nowhere/config".into()), ..Globals::default() };
+        let anywhere = Kubernetes::new(nowhere.clone(), Layers::default());
+        assert_eq!(ClusterWay::choose(&anywhere, &args, None).await.unwrap().kind, Way::Direct);
+
+        let environment = project::Environment {
+            name: "staging".into(),
+            context: "kind-staging".into(),
+            namespace: None,
+            values: Vec::new(),
+            otlp: None,
+            jaeger: None,
+            problems: Vec::new(),
+        };
+        let named = Globals { context: Some("kind-staging".into()), ..nowhere.clone() };
+        let named = Kubernetes::new(named, Layers::default());
+        let pinned = Kubernetes::pinned(nowhere, &environment, Layers::default()).unwrap();
+        for kubernetes in [named, pinned] {
+            let error = ClusterWay::choose(&kubernetes, &args, None).await.unwrap_err();
+            assert!(error.to_string().contains("cannot connect to a cluster"), "{error}");
+        }
+    }
 
     #[test]
     fn a_name_gets_its_namespace_only_where_it_is_known_and_not_ours() {

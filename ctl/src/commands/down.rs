@@ -42,6 +42,13 @@ async fn down(local: &Local, args: &DownArgs, printer: &Printer) -> Result<ExitC
             removed => break removed?,
         }
     };
+    // Its last words may take a moment; whoever is told that it is down may want its ports and its files.
+    while let Some(running) = running.as_ref().filter(|_| ended)
+        && is_alive(running.pid)
+        && Instant::now() < until
+    {
+        sleep(PAUSE).await;
+    }
     match (ended, removed) {
         (true, _) => printer.line(&format!("{name} is down"))?,
         (false, true) => printer.line(&format!("{name} was not up; its state is removed"))?,
@@ -52,6 +59,13 @@ async fn down(local: &Local, args: &DownArgs, printer: &Printer) -> Result<ExitC
         printer.hint(&format!("{} is kept; msctl down --volumes removes it too", data.display()));
     }
     Ok(ExitCode::Done)
+}
+
+/// A process that has ended, and that its parent has not asked about yet, is not.
+fn is_alive(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    // The state comes after the name, which may hold anything.
+    stat.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X'])))
 }
 
 /// False when nobody was there to be told.
@@ -73,4 +87,22 @@ async fn stop(local: &Local, printer: &Printer) -> Result<bool, Error> {
     printer.clear_live();
     outcome?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_nobody_has_asked_about_has_ended_all_the_same() {
+        assert!(is_alive(std::process::id()));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let until = std::time::Instant::now() + MOMENT;
+        while is_alive(child.id()) {
+            assert!(std::time::Instant::now() < until);
+            std::thread::sleep(PAUSE);
+        }
+        assert!(std::path::Path::new(&format!("/proc/{}", child.id())).exists());
+        child.wait().unwrap();
+    }
 }

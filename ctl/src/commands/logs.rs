@@ -20,6 +20,8 @@ use crate::platform::Platform;
 
 /// Lines that are written at once, when so many have come.
 const BATCH: usize = 256;
+/// Of their text, in bytes: lines can be long.
+const BATCH_TEXT: usize = 1 << 20;
 
 /// A line that a service wrote, without its newline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -63,14 +65,8 @@ async fn logs(platform: &Platform, args: &LogsArgs, printer: &Printer) -> Result
     let mut prefixes = Prefixes::default();
     while let Some(first) = entries.next().await {
         // What has come already goes out in one piece.
-        let mut batch = vec![first];
-        while batch.len() < BATCH
-            && let Some(Some(next)) = entries.next().now_or_never()
-        {
-            batch.push(next);
-        }
-        let mut text = String::new();
-        for entry in batch {
+        let (mut text, mut count, mut next) = (String::new(), 0, Some(first));
+        while let Some(entry) = next.take() {
             match entry {
                 Ok(Entry::Line(line)) => text.push_str(&render(&line, args, &mut prefixes, printer)?),
                 Ok(Entry::Note(note)) => printer.note(&note),
@@ -78,6 +74,10 @@ async fn logs(platform: &Platform, args: &LogsArgs, printer: &Printer) -> Result
                     printer.text(&text)?;
                     return Err(error);
                 }
+            }
+            count += 1;
+            if count < BATCH && text.len() < BATCH_TEXT {
+                next = entries.next().now_or_never().flatten();
             }
         }
         printer.text(&text)?;

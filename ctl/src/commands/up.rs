@@ -3,6 +3,7 @@
 mod detach;
 mod net;
 mod run;
+mod tell;
 
 use ::local::ServiceStatus;
 
@@ -25,14 +26,15 @@ pub(crate) async fn run(args: UpArgs, globals: &Globals, printer: &Printer) -> R
     if !args.background {
         Local::tell_unused(&wanted, printer);
     }
+    let aim = platform::flag(globals);
     if args.detach {
-        return detach::run(&local, &services, printer).await;
+        return detach::run(&local, &services, aim.as_ref()).await;
     }
     let place = if args.background { Where::Background } else { Where::Terminal };
     if place == Where::Background {
         detach::leave_terminal()?;
     }
-    run::run(&local, specs, place, printer).await
+    run::run(&local, specs, place, aim.as_ref()).await
 }
 
 /// Those that are named, else all that can run here.

@@ -189,7 +189,9 @@ mod tests {
     #[test]
     fn a_database_in_a_file_is_in_the_state_folder_and_may_be_shared() {
         let spec = orders("    local: {database: {kind: sqlite}, replicas: 3}\n", &[]).unwrap();
-        assert_eq!((spec.env["DATABASE_URL"].as_str(), spec.replicas), ("sqlite://.msctl/data/orders.sqlite3", 3));
+        let file = spec.folder.join(".msctl/data/orders.sqlite3");
+        assert_eq!((spec.env["DATABASE_URL"].clone(), spec.replicas), (format!("sqlite://{}", file.display()), 3));
+        assert!(file.is_absolute(), "{}", file.display());
         let postgres = "    values: {database: {kind: postgres, postgres: {secret: s}}}\n";
         let error = orders(postgres, &[]).unwrap_err();
         assert!(error.to_string().contains("local.env.DATABASE_URL"), "{error}");

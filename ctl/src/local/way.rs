@@ -29,13 +29,14 @@ impl LocalWay {
                 .why("services are reached through `msctl up`")
                 .next("leave out --via"));
         }
-        let namespace = local.project().name.clone();
+        let (client, services) = local.services().await?;
+        // Of what is up: msctl.yaml may say another by now.
+        let namespace = client.info().await?.namespace;
         if let Some(other) = target.and_then(|target| target.namespace.as_ref()).filter(|other| **other != namespace) {
             return Err(Error::usage(format!("there is no namespace {other} on this machine"))
                 .why(format!("what runs here is {namespace}"))
                 .next("-e NAME, for an environment of msctl.yaml"));
         }
-        let (client, services) = local.services().await?;
         let services = services.into_iter().map(|service| (service.name, service.port)).collect();
         Ok(Self { client, namespace, services })
     }

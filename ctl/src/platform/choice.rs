@@ -1,35 +1,65 @@
 //! Where a command works: what the command line says, else what msctl.yaml says, else the kubeconfig's current context.
+//!
+//! A flag that names a cluster is the command line's word too: it beats the environment that is a project's default.
 
-use project::{Choice, LOCAL, Project};
+use std::io;
+use std::path::PathBuf;
+
+use project::{Choice, LOCAL, Project, Refused};
 
 use super::Platform;
 use crate::cli::Globals;
 use crate::cluster::kubernetes::Kubernetes;
-use crate::error::Error;
+use crate::error::{Aim, Error};
 use crate::local::Local;
 use crate::wanted::Layers;
 
+/// What the command line means.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    pub(super) platform: Platform,
+    /// What of msctl.yaml does not count, and why.
+    pub(super) note: Option<String>,
+}
+
 /// The platform that the command line means. Reads msctl.yaml, asks nobody.
-pub(super) fn choose(globals: &Globals) -> Result<Platform, Error> {
+pub(super) fn choose(globals: &Globals) -> Result<Chosen, Error> {
     let named = named(globals)?;
-    let Some(project) = project(globals)? else {
-        return match named {
-            None => Ok(Platform::Cluster(Box::new(Kubernetes::new(globals.clone(), Layers::None)))),
-            Some(name) => Err(nowhere(&format!("there is no environment {name}"))),
-        };
+    let project = match project(globals, std::env::current_dir()) {
+        Ok(Some(project)) => project,
+        Ok(None) => {
+            return match named {
+                None => Ok(cluster(globals, Layers::None, None, None)),
+                Some(name) => Err(nowhere(&format!("there is no environment {name}"))),
+            };
+        }
+        Err(error) if named.is_some() => return Err(error),
+        Err(error) if place_flag(globals).is_some() => return Ok(cluster(globals, Layers::None, Some(error), None)),
+        Err(error) => return Err(error.next("--context NAME works on a cluster without it")),
     };
-    let choice = project.environment(named).map_err(|cause| Error::usage(cause.to_string()))?;
+    if named.is_none()
+        && let Some((flag, default)) = instead_of_default(globals, &project)
+    {
+        let file = project.file.display();
+        let note =
+            format!("{flag} is given, so the environment {default}, which {file} has as default, does not count");
+        let layers = Layers::Cluster { project: Box::new(project), environment: None };
+        return Ok(cluster(globals, layers, None, Some(note)));
+    }
+    let choice = project.environment(named).map_err(|cause| match cause {
+        Refused::Unknown(cause) => Error::usage(cause.to_string()),
+        Refused::Broken(cause) => unusable(&cause),
+    })?;
     match choice {
         Choice::Local => local(globals, project),
         Choice::None => {
-            let layers = Layers::Cluster { project: Box::new(project), environment: None };
-            Ok(Platform::Cluster(Box::new(Kubernetes::new(globals.clone(), layers))))
+            Ok(cluster(globals, Layers::Cluster { project: Box::new(project), environment: None }, None, None))
         }
         Choice::Cluster(environment) => {
             let environment = environment.clone();
             let layers = Layers::Cluster { project: Box::new(project), environment: Some(environment.clone()) };
-            Kubernetes::pinned(globals.clone(), &environment, layers)
-                .map(|kubernetes| Platform::Cluster(Box::new(kubernetes)))
+            let kubernetes = Box::new(Kubernetes::pinned(globals.clone(), &environment, layers)?);
+            Ok(Chosen { platform: Platform::Cluster { kubernetes, unread: None }, note: None })
         }
     }
 }
@@ -40,17 +70,36 @@ pub(super) fn local_project(globals: &Globals) -> Result<Local, Error> {
         return Err(Error::usage(format!("environment {name} is a cluster, and this verb is about this machine"))
             .next(format!("msctl deploy SERVICE -e {name}")));
     }
-    let project = project(globals)?.ok_or_else(|| nowhere("there is no project"))?;
+    let project = project(globals, std::env::current_dir())?.ok_or_else(|| nowhere("there is no project"))?;
     refuse_cluster_flags(globals, &project)?;
     Ok(Local::new(project))
 }
 
-/// The flag that named an environment, for commands that are to be run next.
-pub(super) fn flag(globals: &Globals) -> Option<String> {
-    match named(globals).ok()?? {
-        LOCAL => Some("--local".to_owned()),
-        name => Some(format!("-e {name}")),
+/// The flags that say where, for commands that are to be run next.
+pub(super) fn aim(globals: &Globals) -> Aim {
+    let (context, kubeconfig) = (globals.context.as_ref(), globals.kubeconfig.as_ref());
+    let place = match named(globals) {
+        Ok(Some(LOCAL)) => vec!["--local".to_owned()],
+        Ok(Some(name)) => vec![format!("-e {name}")],
+        _ => context
+            .map(|context| format!("--context {}", word(context)))
+            .into_iter()
+            .chain(kubeconfig.map(|file| format!("--kubeconfig {}", word(&file.to_string_lossy()))))
+            .collect(),
+    };
+    // What the variable says, it says to the next command as well.
+    let said =
+        globals.project.as_ref().filter(|file| std::env::var_os("MSCTL_PROJECT").as_deref() != Some(file.as_os_str()));
+    Aim { project: said.map(|file| format!("--project {}", word(&file.to_string_lossy()))), place }
+}
+
+/// As a shell takes it for one word.
+fn word(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
     }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 fn named(globals: &Globals) -> Result<Option<&str>, Error> {
@@ -61,13 +110,27 @@ fn named(globals: &Globals) -> Result<Option<&str>, Error> {
     }
 }
 
-fn project(globals: &Globals) -> Result<Option<Project>, Error> {
-    let here = std::env::current_dir()
-        .map_err(|cause| Error::usage("cannot look for msctl.yaml").why(format!("the working directory: {cause}")))?;
-    Project::discover(globals.project.as_deref(), &here).map_err(|cause| {
-        let error = Error::usage(format!("cannot use {}", cause.file.display()));
-        cause.problems.iter().fold(error, |error, problem| error.why(problem.to_string()))
-    })
+/// The project, `here` being the working directory: one that was removed is in no project, and harms nobody who does not
+/// name a file in it.
+fn project(globals: &Globals, here: io::Result<PathBuf>) -> Result<Option<Project>, Error> {
+    let found = match (globals.project.as_deref(), here) {
+        (Some(given), _) if given.is_absolute() => Project::discover(Some(given), given),
+        (given, Ok(here)) => Project::discover(given, &here),
+        (Some(given), Err(cause)) => {
+            return Err(Error::usage(format!("cannot look for {}", given.display()))
+                .why(format!("the working directory: {cause}"))
+                .next("--project FILE with an absolute path"));
+        }
+        (None, Err(_)) => Ok(None),
+    };
+    found.map_err(|cause| unusable(&cause))
+}
+
+fn unusable(cause: &project::Error) -> Error {
+    let error = Error::usage(format!("cannot use {}", cause.file.display()));
+    let error = cause.problems.iter().fold(error, |error, problem| error.why(problem.to_string()));
+    let in_text = cause.problems.iter().any(|problem| problem.line > 0);
+    if in_text { error.next("correct it") } else { error }
 }
 
 fn nowhere(what: &str) -> Error {
@@ -76,16 +139,41 @@ fn nowhere(what: &str) -> Error {
         .next("go to the project's folder, or name its msctl.yaml with --project FILE")
 }
 
-fn local(globals: &Globals, project: Project) -> Result<Platform, Error> {
+/// Without an environment: the context of the command line, else the kubeconfig's current one.
+fn cluster(globals: &Globals, layers: Layers, unread: Option<Error>, note: Option<String>) -> Chosen {
+    let kubernetes = Box::new(Kubernetes::new(globals.clone(), layers));
+    Chosen { platform: Platform::Cluster { kubernetes, unread }, note }
+}
+
+fn local(globals: &Globals, project: Project) -> Result<Chosen, Error> {
     refuse_cluster_flags(globals, &project)?;
-    Ok(Platform::Local(Box::new(Local::new(project))))
+    Ok(Chosen { platform: Platform::Local(Box::new(Local::new(project))), note: None })
+}
+
+/// The flag that says which cluster.
+fn place_flag(globals: &Globals) -> Option<String> {
+    let context = globals.context.as_ref().map(|context| format!("--context {context}"));
+    context.or_else(|| globals.kubeconfig.as_ref().map(|file| format!("--kubeconfig {}", file.display())))
+}
+
+/// The flag that says as whom, which means something in a cluster only.
+fn person_flag(globals: &Globals) -> Option<String> {
+    let user = globals.as_user.as_ref().map(|user| format!("--as {user}"));
+    user.or_else(|| globals.as_groups.first().map(|group| format!("--as-group {group}")))
+}
+
+/// The flag that puts aside the project's default environment, and that environment.
+fn instead_of_default<'a>(globals: &Globals, project: &'a Project) -> Option<(String, &'a str)> {
+    let default = project.default_environment.as_deref()?;
+    let flag = place_flag(globals).or_else(|| person_flag(globals).filter(|_| default == LOCAL))?;
+    Some((flag, default))
 }
 
 /// Whoever names a cluster does not mean this machine.
 fn refuse_cluster_flags(globals: &Globals, project: &Project) -> Result<(), Error> {
-    if let Some(context) = &globals.context {
-        return Err(Error::usage(format!("--context {context} is a cluster's, and the environment here is local"))
-            .next("-e NAME, for an environment of msctl.yaml that has this context"));
+    if let Some(flag) = place_flag(globals).or_else(|| person_flag(globals)) {
+        return Err(Error::usage(format!("{flag} is a cluster's, and the environment here is local"))
+            .next("leave out one of them; -e NAME, for an environment of msctl.yaml that is a cluster"));
     }
     if let Some(namespace) = globals.namespace.as_ref().filter(|namespace| **namespace != project.name) {
         return Err(Error::usage(format!("there is no namespace {namespace} on this machine")).why(format!(
@@ -98,77 +186,4 @@ fn refuse_cluster_flags(globals: &Globals, project: &Project) -> Result<(), Erro
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::Parser as _;
-
-    /// A folder with an msctl.yaml, removed when dropped.
-    struct Folder(std::path::PathBuf);
-
-    impl Folder {
-        fn new(name: &str, yaml: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("msctl-choice-{name}-{}", std::process::id()));
-            std::fs::create_dir_all(&path).unwrap();
-            std::fs::write(path.join("msctl.yaml"), yaml).unwrap();
-            Self(path)
-        }
-
-        fn choose(&self, args: &[&str]) -> Result<Platform, Error> {
-            let project = self.0.to_str().unwrap();
-            let line = ["msctl", "status", "--project", project];
-            choose(&crate::cli::Cli::try_parse_from(line.iter().chain(args)).unwrap().globals)
-        }
-
-        fn refusal(&self, args: &[&str]) -> String {
-            let error = self.choose(args).unwrap_err();
-            assert_eq!(error.code(), crate::error::ExitCode::Usage, "{error}");
-            error.to_string()
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-
-    const SHOP: &str = "name: shop\nservices: {orders: {run: ./orders, port: 8080}}\n\
-                        environments: {staging: {context: kind-dev, namespace: shop}}\n";
-
-    fn is_local(platform: &Platform) -> bool {
-        matches!(platform, Platform::Local(_))
-    }
-
-    #[test]
-    fn the_command_line_is_asked_before_msctl_yaml_and_msctl_yaml_before_the_kubeconfig() {
-        let folder = Folder::new("order", SHOP);
-        assert!(!is_local(&folder.choose(&[]).unwrap()));
-        assert!(is_local(&folder.choose(&["--local"]).unwrap()) && is_local(&folder.choose(&["-e", "local"]).unwrap()));
-        let folder = Folder::new("default", &format!("{SHOP}environment: local\n"));
-        assert!(is_local(&folder.choose(&[]).unwrap()));
-        assert!(!is_local(&folder.choose(&["-e", "staging"]).unwrap()));
-    }
-
-    #[test]
-    fn what_contradicts_itself_is_refused() {
-        let folder = Folder::new("contradiction", SHOP);
-        for (args, reason) in [
-            (&["--local", "-e", "staging"][..], "exclude each other"),
-            (&["--local", "--context", "kind-dev"], "is a cluster's"),
-            (&["--local", "-n", "other"], "there is no namespace other on this machine"),
-            (&["-e", "staging", "--context", "production"], "pinned to context kind-dev"),
-            (&["-e", "stagin"], "did you mean `staging`?"),
-        ] {
-            let refusal = folder.refusal(args);
-            assert!(refusal.contains(reason), "{args:?}: {refusal}");
-        }
-        assert!(folder.choose(&["--local", "-n", "shop"]).is_ok());
-        assert!(folder.choose(&["-e", "staging", "--context", "kind-dev"]).is_ok());
-    }
-
-    #[test]
-    fn an_msctl_yaml_that_is_wrong_is_told_with_line_and_column() {
-        let folder = Folder::new("broken", "services:\n  orders: {rum: x}\n");
-        assert!(folder.refusal(&[]).contains("msctl.yaml:2:"), "{}", folder.refusal(&[]));
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! What the project says of a service, below the command line's own files and flags.
 
+use ::local::state::FOLDER;
 use manifests::values::{UserValues, bundled};
 use project::{Environment, Project};
 use serde_json::{Value, json};
@@ -67,13 +68,16 @@ impl Layers {
 
     /// What of merged values has another meaning here.
     pub(super) fn adapt(&self, service: &str, mut values: Value) -> Result<Value, Error> {
-        let Self::Local { .. } = self else { return Ok(values) };
+        let Self::Local { project } = self else { return Ok(values) };
         let own = values.pointer("/env/DATABASE_URL").is_some_and(|url| !url.is_null());
         let kind = values.pointer("/database/kind").and_then(Value::as_str).map(str::to_owned);
         let url = match kind.as_deref() {
             Some("none") => Some("none".to_owned()),
-            // Replicas are on one host, and may share it.
-            Some("sqlite") => Some(format!("sqlite://.msctl/data/{service}.sqlite3")),
+            // Replicas are on one host, and may share it. Absolute: a service's own folder may be another.
+            Some("sqlite") => {
+                let data = project.folder.join(FOLDER).join("data");
+                Some(format!("sqlite://{}/{service}.sqlite3", data.display()))
+            }
             Some("postgres") if !own => {
                 return Err(Error::usage(format!("cannot run {service} on this machine"))
                     .why("database.kind=postgres: its URL is in a Secret of the cluster")

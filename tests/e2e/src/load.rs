@@ -40,9 +40,9 @@ impl Report {
     pub fn none_failed(&self, what: &str, enough: u64) {
         let Self { answered, failures } = self;
         eprintln!("{what}: {answered} answered, {} failed", failures.len());
-        assert!(*answered >= enough, "too little load: {answered} answers");
         let some = &failures[..failures.len().min(5)];
-        assert!(failures.is_empty(), "{what}: {} of {answered} failed: {some:#?}", failures.len());
+        assert!(failures.is_empty(), "{what}: {} failed, {answered} did not: {some:#?}", failures.len());
+        assert!(*answered >= enough, "too little load: {answered} answers");
     }
 }
 

@@ -173,7 +173,7 @@ fn local_flags_that_mean_a_cluster_are_refused() {
     for place in [&project.folder, &file] {
         let mut named = project.msctl_command(&["status", "--project", &place.to_string_lossy(), "-o", "name"]);
         named.current_dir("/");
-        e2e::Run::of(&mut named, b"").ok().prints("deployment.apps/service-a\ndeployment.apps/service-b\n");
+        e2e::Run::of(&mut named, b"").ok().prints("process/service-a\nprocess/service-b\n");
     }
 }
 

@@ -12,11 +12,20 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
 use super::message::{Command, Report};
+use super::sweep;
+
+/// The variable with the name of the replica, which no other has.
+const REPLICA: &str = "POD_NAME";
+
+/// Looks at what a replica leaves: SIGKILL takes a moment, and whoever forks meanwhile needs another look.
+const ROUNDS: usize = 10;
 
 #[derive(Debug, Default)]
 pub(super) struct Children {
     /// Those that were ordered, by the supervisor's number.
     ordered: BTreeMap<u64, Child>,
+    /// What their processes have in their environment: see [`sweep::end_marked`].
+    marks: BTreeMap<u64, String>,
 }
 
 impl Children {
@@ -25,6 +34,9 @@ impl Children {
             Ok(child) => {
                 let pid = child.id();
                 self.ordered.insert(command.id, child);
+                if let Some(replica) = command.env.get(REPLICA) {
+                    self.marks.insert(command.id, format!("{REPLICA}={replica}"));
+                }
                 Report::Spawned { id: command.id, pid }
             }
             Err(error) => Report::NotSpawned { id: command.id, why: reason(command, &error) },
@@ -50,6 +62,9 @@ impl Children {
             // ports and files against its successor.
             let _ = killpg(pid(&child), Signal::SIGKILL);
             let status = child.wait().ok();
+            if let Some(mark) = self.marks.remove(&id) {
+                sweep::end_marked(&mark, ROUNDS);
+            }
             reports.push(Report::Exited {
                 id,
                 code: status.and_then(|status| status.code()),

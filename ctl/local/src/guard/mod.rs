@@ -10,7 +10,7 @@
 mod children;
 mod message;
 mod run;
-mod sweep;
+pub(crate) mod sweep;
 
 pub(crate) use message::{Command, Order, Report};
 pub use run::run;

@@ -1,6 +1,7 @@
 //! The guard's end: whatever descends from it is killed and reaped.
 
 use std::fs;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -36,15 +37,57 @@ fn reap() -> bool {
     }
 }
 
-/// From every process's status: `/proc/PID/task/TID/children` is shorter, but not every kernel has it.
+/// Kills what descends from this process and has `mark`, `NAME=value`, in its environment, until there is no more of it
+/// or that was tried so often. True when nothing is left. Leaves the dead to be reaped.
+///
+/// A process that cleared its environment is not found.
+pub(crate) fn end_marked(mark: &str, rounds: usize) -> bool {
+    for _ in 0..rounds {
+        let found: Vec<Pid> = descendants(Pid::this()).into_iter().filter(|pid| has(*pid, mark)).collect();
+        if found.is_empty() {
+            return true;
+        }
+        for pid in found {
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+        // Until they are dead; their environment is gone then.
+        std::thread::sleep(MOMENT);
+    }
+    false
+}
+
+const MOMENT: Duration = Duration::from_millis(2);
+
+fn has(pid: Pid, mark: &str) -> bool {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+}
+
+fn descendants(ancestor: Pid) -> Vec<Pid> {
+    let all = processes();
+    let mut found = vec![ancestor];
+    let mut next = 0;
+    while let Some(&parent) = found.get(next) {
+        found.extend(all.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
+        next += 1;
+    }
+    found.split_off(1)
+}
+
 fn children(parent: Pid) -> Vec<Pid> {
+    processes().into_iter().filter(|(_, of)| *of == parent).map(|(pid, _)| pid).collect()
+}
+
+/// Each process and its parent.
+///
+/// From every process's status: `/proc/PID/task/TID/children` is shorter, but not every kernel has it.
+fn processes() -> Vec<(Pid, Pid)> {
     let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
     processes
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .map(Pid::from_raw)
-        .filter(|pid| {
-            let status = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            parent_in(&status) == Some(parent)
+        .filter_map(|pid: i32| {
+            let status = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            Some((Pid::from_raw(pid), parent_in(&status)?))
         })
         .collect()
 }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::sys::signal::Signal;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
 use crate::guard::Command;
 
@@ -54,7 +55,11 @@ impl Guard {
         let command = Command { id, argv, folder, env, output };
         let gone = || "the guard has ended".to_owned();
         self.requests.send(Request::Spawn { command, answer, guard: self.clone() }).await.map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
+        // One that comes later is killed.
+        timeout(link::GRACE, answered)
+            .await
+            .map_err(|_| format!("the guard did not answer within {} s", link::GRACE.as_secs()))?
+            .map_err(|_| gone())?
     }
 
     /// No process is started any more, and what is left is killed.

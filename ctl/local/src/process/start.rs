@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use nix::sys::prctl;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Command;
 use tokio::sync::mpsc;
@@ -20,6 +21,9 @@ use crate::guard::{Order, Report};
 /// The guard itself waits ten seconds for its lock.
 const START: Duration = Duration::from_secs(15);
 
+/// In the environment of the guard, and so of all that it starts: whose it is.
+const MARK: &str = "MSCTL_GUARD";
+
 /// Requests on their way to the guard.
 const REQUESTS: usize = 64;
 
@@ -28,8 +32,12 @@ impl Guard {
     pub(crate) async fn start(argv: &[OsString], lock: &Path) -> Result<(Self, Link), Error> {
         let cannot = |why: String| Error::failed("cannot start the guard").why(why);
         let (program, arguments) = argv.split_first().ok_or_else(|| cannot("no command".to_owned()))?;
+        let mark = format!("{}-{:08x}", std::process::id(), rand::random::<u32>());
+        // What loses both its parent and the guard becomes this process's child: `Link` finds it there.
+        prctl::set_child_subreaper(true).map_err(|error| cannot(format!("no subreaper: {error}")))?;
         let mut child = Command::new(program)
             .args(arguments)
+            .env(MARK, &mark)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // Out of the terminal's foreground group: Ctrl-C is the supervisor's to handle.
@@ -57,7 +65,7 @@ impl Guard {
         }
         let (requests, queue) = mpsc::channel(REQUESTS);
         let guard = Self { requests, last: Arc::new(AtomicU64::new(0)) };
-        Ok((guard, Link::new(child, orders, reports, queue)))
+        Ok((guard, Link::new(child, orders, reports, queue, format!("{MARK}={mark}"))))
     }
 }
 

@@ -13,6 +13,8 @@ use crate::spec::ServiceSpec;
 /// What ends a value in `OTEL_RESOURCE_ATTRIBUTES`, or would be decoded in it.
 const RESERVED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'%').add(b',').add(b';').add(b'=').add(b'\\');
 
+const TRACES: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+
 /// Over the environment of the supervisor. The user's own variables win over defaults, and not over what makes a replica
 /// the one that it is.
 pub(super) fn build(spec: &ServiceSpec, replica: &str, at: Addresses, context: &Context) -> BTreeMap<String, String> {
@@ -31,6 +33,15 @@ pub(super) fn build(spec: &ServiceSpec, replica: &str, at: Addresses, context: &
         set(name, "127.0.0.1,localhost,::1".to_owned());
     }
     env.extend(spec.env.clone());
+    // It wins over the other one, and must not be inherited from whoever ran `up`.
+    if let Some(endpoint) = env.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+        && !env.contains_key(TRACES)
+    {
+        let http = !endpoint.is_empty() && env.get("OTEL_EXPORTER_OTLP_PROTOCOL").is_none_or(|name| name != "grpc");
+        let endpoint = endpoint.trim_end_matches('/');
+        let traces = if http { format!("{endpoint}/v1/traces") } else { endpoint.to_owned() };
+        env.insert(TRACES.to_owned(), traces);
+    }
 
     let mut set = |name: &str, value: String| env.insert(name.to_owned(), value);
     set("PORT", at.port.to_string());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::probe::{Addresses, ask, question};
+use super::probe::{Addresses, Bad, ask, question};
 use crate::event::Span;
 use crate::spec::{Probe, ServiceSpec};
 
@@ -54,7 +54,7 @@ async fn started(probe: &Probe, at: Addresses, changed: &impl Fn(Change)) -> Res
     let mut pace = Pace::new(probe.period());
     loop {
         let Err(why) = ask(probe, at).await else { return Ok(()) };
-        if Instant::now() >= deadline {
+        if Instant::now() >= deadline && matches!(why, Bad::Answer(_)) {
             return Err(format!("not started within {}: {}: {why}", Span::from(budget), question(probe, at)));
         }
         changed(Change::Waiting(format!("{}: {why}", question(probe, at))));
@@ -69,6 +69,7 @@ async fn lives(probe: &Probe, at: Addresses) -> String {
         sleep(probe.period()).await;
         match ask(probe, at).await {
             Ok(()) => failures = 0,
+            Err(Bad::NotAsked(_)) => {}
             Err(_) if failures + 1 < probe.failures() => failures += 1,
             Err(why) => return format!("{}: {why}, {} times in a row", question(probe, at), failures + 1),
         }
@@ -93,6 +94,7 @@ async fn readies(probe: &Probe, at: Addresses, changed: &impl Fn(Change)) -> Inf
                 }
                 failures = 0;
             }
+            Err(Bad::NotAsked(_)) => {}
             Err(why) => {
                 failures += 1;
                 if failures == probe.failures() {

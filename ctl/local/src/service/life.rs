@@ -1,5 +1,6 @@
 //! A replica's life: started, watched, started again, until it is told to end.
 
+use std::io;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::Event;
 use crate::event::Span;
 use crate::logs::{Capture, Tail};
 use crate::process::{Process, Program};
+use crate::scarce;
 use crate::status::ReplicaState;
 
 /// How often somebody who waits hears that a replica still is not ready.
@@ -131,7 +133,7 @@ impl Life {
 
     /// The reason when it can't be started, and whether that lasts.
     async fn spawn(&mut self) -> Result<(Process, Tail, Addresses), (String, bool)> {
-        let at = self.addresses().ok_or_else(|| ("no port from 20000 to 29999 is free".to_owned(), true))?;
+        let at = self.addresses().map_err(|error| (format!("no port for it: {error}"), !scarce::is_ours(&error)))?;
         let spec = &self.replica.spec;
         self.set(|snapshot| {
             snapshot.state = ReplicaState::Starting;
@@ -142,8 +144,8 @@ impl Life {
             );
         });
         self.event(|replica| Event::Starting { replica });
-        let capture =
-            Capture::start(self.log.clone()).map_err(|error| (format!("no pipe for its log: {error}"), true))?;
+        let capture = Capture::start(self.log.clone())
+            .map_err(|error| (format!("no pipe for its log: {error}"), !scarce::is_ours(&error)))?;
         let program = Program {
             argv: spec.argv.clone(),
             folder: spec.folder.clone(),
@@ -162,10 +164,10 @@ impl Life {
 
     /// New ones for every process: on those of the one before, another may listen by now, or what is left of its
     /// connections may keep a program from listening.
-    fn addresses(&mut self) -> Option<Addresses> {
+    fn addresses(&mut self) -> io::Result<Addresses> {
         let admin = if self.replica.spec.admin { Some(Port::take()?) } else { None };
         let (port, admin) = self.ports.insert((Port::take()?, admin));
-        Some(Addresses { port: port.number(), admin: admin.as_ref().map(Port::number) })
+        Ok(Addresses { port: port.number(), admin: admin.as_ref().map(Port::number) })
     }
 
     fn changed(&self, change: Change, started: Instant, reminded: &Mutex<Instant>) {

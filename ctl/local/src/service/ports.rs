@@ -19,14 +19,21 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    /// A port on which nobody listens; none when there is none.
-    pub(crate) fn take() -> Option<Self> {
+    /// A port on which nobody listens.
+    ///
+    /// # Errors
+    /// When there is none, and when that can't be found out.
+    pub(crate) fn take() -> io::Result<Self> {
         let (first, last) = RANGE.into_inner();
         let start = rand::random_range(RANGE);
-        (start..=last).chain(first..start).find_map(|number| {
-            let claim = claim(number).ok()?;
-            is_free(number).then_some(Self { number, _claim: claim })
-        })
+        for number in (start..=last).chain(first..start) {
+            match claim(number).and_then(|claim| bind(number).map(|()| claim)) {
+                Ok(claim) => return Ok(Self { number, _claim: claim }),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::AddrInUse, format!("all from {first} to {last} are in use")))
     }
 
     pub(crate) fn number(&self) -> u16 {
@@ -42,13 +49,11 @@ fn claim(port: u16) -> io::Result<UnixDatagram> {
 }
 
 /// Asks for every address: a service may listen on more than the loopback one. Bound only, so that nobody connects.
-fn is_free(port: u16) -> bool {
-    let bound = TcpSocket::new_v4().and_then(|socket| {
-        // What is left of ended connections is in nobody's way.
-        socket.set_reuseaddr(true)?;
-        socket.bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))
-    });
-    bound.is_ok()
+fn bind(port: u16) -> io::Result<()> {
+    let socket = TcpSocket::new_v4()?;
+    // What is left of ended connections is in nobody's way.
+    socket.set_reuseaddr(true)?;
+    socket.bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))
 }
 
 #[cfg(test)]
@@ -71,8 +76,8 @@ mod tests {
     #[tokio::test]
     async fn a_port_on_which_somebody_listens_is_not_free() {
         let port = Port::take().unwrap();
-        assert!(is_free(port.number()));
+        bind(port.number()).unwrap();
         let _other = TcpListener::bind((Ipv4Addr::LOCALHOST, port.number())).unwrap();
-        assert!(!is_free(port.number()));
+        assert_eq!(bind(port.number()).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 }

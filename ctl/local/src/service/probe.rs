@@ -1,13 +1,14 @@
 //! Asking a replica once whether it is well.
 
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::{fmt, io};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::event::Span;
+use crate::scarce;
 use crate::spec::Probe;
 
 /// A status line, with a reason phrase of a server that explains itself.
@@ -36,14 +37,33 @@ pub(super) fn question(probe: &Probe, addresses: Addresses) -> String {
 }
 
 /// What came instead of a good answer.
-pub(super) async fn ask(probe: &Probe, addresses: Addresses) -> Result<(), String> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Bad {
+    Answer(String),
+    /// It could not be asked, for want of something on this side: says nothing about the replica.
+    NotAsked(String),
+}
+
+impl fmt::Display for Bad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answer(why) => f.write_str(why),
+            Self::NotAsked(why) => write!(f, "could not be asked: {why}"),
+        }
+    }
+}
+
+pub(super) async fn ask(probe: &Probe, addresses: Addresses) -> Result<(), Bad> {
     let answer = timeout(probe.timeout(), answer(probe, addresses.of(probe)));
     match answer.await {
         Ok(Ok(None)) => Ok(()),
-        Ok(Ok(Some(status))) => Err(format!("answered {status}")),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Err("nobody listens".to_owned()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("no answer within {}", Span(probe.timeout_ms))),
+        Ok(Ok(Some(status))) => Err(Bad::Answer(format!("answered {status}"))),
+        Ok(Err(error)) if scarce::is_ours(&error) => Err(Bad::NotAsked(error.to_string())),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            Err(Bad::Answer("nobody listens".to_owned()))
+        }
+        Ok(Err(error)) => Err(Bad::Answer(error.to_string())),
+        Err(_) => Err(Bad::Answer(format!("no answer within {}", Span(probe.timeout_ms)))),
     }
 }
 
@@ -112,7 +132,7 @@ mod tests {
         let port = server(answer).await;
         let probe =
             Probe { path: Some("/readyz".to_owned()), admin: true, period_ms: 1, timeout_ms: 5000, failures: 1 };
-        ask(&probe, Addresses { port: 1, admin: Some(port) }).await
+        ask(&probe, Addresses { port: 1, admin: Some(port) }).await.map_err(|bad| bad.to_string())
     }
 
     #[tokio::test]
@@ -133,6 +153,6 @@ mod tests {
         assert_eq!(ask(&probe, Addresses { port, admin: None }).await, Ok(()));
         let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
         let refused = ask(&probe, Addresses { port: free, admin: None }).await;
-        assert_eq!(refused, Err("nobody listens".to_owned()));
+        assert_eq!(refused, Err(Bad::Answer("nobody listens".to_owned())));
     }
 }

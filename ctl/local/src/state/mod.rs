@@ -6,20 +6,21 @@
 //! guard.lock    flock: held by the guard, until nothing of its supervisor's is left
 //! up.json       who holds the lock, and where it is reached: `Running`
 //! control.sock  unless its path is too long for a socket
+//! up.log        what an `up` in the background says
 //! logs/         a file a replica
 //! data/         the services' own
 //! ```
 //! A lock is what says that somebody runs: the kernel takes it from whoever dies. Files say only who.
 
+mod folder;
 mod lock;
 mod running;
 mod socket;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -48,7 +49,7 @@ impl StateFolder {
     /// [`Kind::Conflict`] when the project runs already, with where; [`Kind::Failed`] when the folder can't be written.
     pub async fn open(path: &Path, project: &str) -> Result<Self, Error> {
         let cannot = |what: &str, error: &io::Error| cannot_use(path, what, error);
-        prepare(path).map_err(|(what, error)| cannot(&what, &error))?;
+        folder::prepare(path).map_err(|(what, error)| cannot(&what, &error))?;
         let Some(held) = lock::take(&path.join("lock")).await.map_err(|error| cannot("lock", &error))? else {
             return Err(already_up(path, project));
         };
@@ -109,14 +110,16 @@ pub enum Keep {
     Nothing,
 }
 
-/// Removes a project's state. False when there was none.
+/// Removes a project's state, and nothing else that may be in the folder. False when there was none.
 ///
 /// # Errors
-/// [`Kind::Conflict`] while the project runs; [`Kind::Failed`] when something can't be removed.
+/// [`Kind::Conflict`] while the project runs; [`Kind::Failed`] when something can't be removed, and when the folder is a
+/// link or another user's.
 pub async fn remove(path: &Path, keep: Keep) -> Result<bool, Error> {
     let cannot = |error: &io::Error| Error::failed(format!("cannot remove {}", path.display())).why(error);
-    if !path.is_dir() {
-        return Ok(false);
+    match folder::check(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        checked => checked.map_err(|error| cannot(&error))?,
     }
     let Some(_held) = lock::take(&path.join("lock")).await.map_err(|error| cannot(&error))? else {
         return Err(already_up(path, ""));
@@ -127,43 +130,8 @@ pub async fn remove(path: &Path, keep: Keep) -> Result<bool, Error> {
     if let Ok(socket) = socket::path(path) {
         let _ = fs::remove_file(socket);
     }
-    clear(path, keep).map_err(|error| cannot(&error))?;
+    folder::clear(path, keep).map_err(|error| cannot(&error))?;
     Ok(true)
-}
-
-fn clear(path: &Path, keep: Keep) -> io::Result<()> {
-    let data = path.join("data");
-    // Nothing in it is worth a folder that is left.
-    let keeps_data = keep == Keep::Data && fs::read_dir(&data).is_ok_and(|mut entries| entries.next().is_some());
-    if !keeps_data {
-        return fs::remove_dir_all(path);
-    }
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() && entry.path() != data {
-            fs::remove_dir_all(entry.path())?;
-        } else if entry.path() != data && entry.file_name() != ".gitignore" {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-/// The folders and `.gitignore`; an error names what could not be made.
-fn prepare(path: &Path) -> Result<(), (String, io::Error)> {
-    for folder in [path.to_owned(), path.join("logs"), path.join("data")] {
-        match DirBuilder::new().mode(0o700).create(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !folder.is_dir() => {
-                return Err((folder.display().to_string(), error));
-            }
-            Ok(()) | Err(_) => {}
-        }
-    }
-    let ignore = path.join(".gitignore");
-    if ignore.exists() {
-        return Ok(());
-    }
-    fs::write(&ignore, "*\n").map_err(|error| (".gitignore".to_owned(), error))
 }
 
 fn cannot_use(path: &Path, what: &str, error: &io::Error) -> Error {

@@ -81,3 +81,36 @@ async fn data_outlives_all_but_an_explicit_removal() {
     assert!(!path.exists());
     assert!(!remove(&path, Keep::Nothing).await.unwrap());
 }
+
+#[tokio::test]
+async fn a_link_is_not_followed() {
+    let folder = Folder::new();
+    let (target, path) = (folder.path().join("target"), folder.path().join(FOLDER));
+    fs::create_dir_all(target.join("data")).unwrap();
+    fs::write(target.join("data/rows"), "1").unwrap();
+    fs::write(target.join("thesis"), "1").unwrap();
+    std::os::unix::fs::symlink(&target, &path).unwrap();
+    for keep in [Keep::Data, Keep::Nothing] {
+        let error = remove(&path, keep).await.unwrap_err();
+        assert!(error.why[0].contains("symbolic link"), "{error}");
+    }
+    assert!(StateFolder::open(&path, "shop").await.unwrap_err().why[0].contains("symbolic link"));
+    assert!(target.join("thesis").exists() && target.join("data/rows").exists());
+    assert_eq!(fs::read_dir(&target).unwrap().count(), 2);
+}
+
+#[tokio::test]
+async fn what_is_not_ours_stays_and_the_folder_is_closed_to_others() {
+    let folder = Folder::new();
+    let path = folder.path().join(FOLDER);
+    fs::create_dir(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(path.join("thesis"), "1").unwrap();
+    drop(StateFolder::open(&path, "shop").await.unwrap());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+    fs::write(path.join("up.log"), "1").unwrap();
+    assert!(remove(&path, Keep::Nothing).await.unwrap());
+    let mut left: Vec<_> = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, [".gitignore", "thesis"]);
+}

@@ -15,6 +15,9 @@ use crate::{Action, Applied, Deleted, Events, Scaled, ServiceSpec};
 /// More replicas of one service than this are a slip of the hand: each is a process of this machine.
 const MOST: u32 = 100;
 
+/// The host under which `msctl` finds traces: a service of that name would be in its place, for good.
+const RECEIVER: &str = "jaeger";
+
 /// What is wrong with specs whatever runs.
 pub(super) fn check(specs: &[ServiceSpec]) -> Result<(), Error> {
     let mut names = BTreeSet::new();
@@ -27,6 +30,13 @@ pub(super) fn check(specs: &[ServiceSpec]) -> Result<(), Error> {
         }
         if let Some(other) = ports.insert(spec.port, name) {
             return wrong(format!("{other} has its port {} too", spec.port));
+        }
+        if name == RECEIVER {
+            let error = Error::new(Kind::Usage, format!("cannot deploy {name}"));
+            return Err(error
+                .why("the name is that of the receiver of traces that `msctl up` runs itself")
+                .next("give the service another name")
+                .next("to use a Jaeger of your own: set OTEL_EXPORTER_OTLP_ENDPOINT and MSCTL_JAEGER for `msctl up`"));
         }
         if spec.argv.is_empty() {
             return wrong("it has no command".to_owned());
@@ -134,7 +144,13 @@ async fn listen(supervisor: &Supervisor, spec: &ServiceSpec) -> Result<Balancer,
         let error = Error::new(Kind::Conflict, format!("cannot listen on port {} for {}", spec.port, spec.name));
         return Err(error.why(format!("it is {}'s", other.name)));
     }
-    let mut balancers = ports::bind(std::slice::from_ref(spec)).await?;
+    let replicas: Vec<(u32, String)> = supervisor
+        .status()
+        .into_iter()
+        .flat_map(|service| service.replicas)
+        .filter_map(|replica| Some((replica.pid?, replica.name)))
+        .collect();
+    let mut balancers = ports::bind(std::slice::from_ref(spec), &replicas).await?;
     balancers.pop().ok_or_else(|| Error::failed(format!("cannot listen for {}", spec.name)))
 }
 

@@ -11,6 +11,7 @@ use crate::balance::Balancer;
 use crate::error::Error;
 use crate::logs::Logs;
 use crate::process::{Guard, Link};
+use crate::scarce;
 use crate::service::Context;
 use crate::{Applied, Events, ServiceSpec, StateFolder};
 
@@ -19,7 +20,8 @@ pub(super) async fn start(up: Up, net: Net, events: Events) -> Result<(Superviso
     operations::check(&specs)?;
     // Side by side: a guard without orders does nothing.
     let lock = state.guard_lock();
-    let (started, bound) = tokio::join!(Guard::start(&guard, &lock), ports::bind(&specs));
+    let (started, bound) = tokio::join!(Guard::start(&guard, &lock), ports::bind(&specs, &[]));
+    scarce::raise_descriptors();
     let (guard, link, balancers) = match (started, bound) {
         (Ok((guard, link)), Ok(balancers)) => (guard, link, balancers),
         (Ok((guard, link)), Err(error)) => {

@@ -9,7 +9,7 @@ use local::{Kind, ServiceSpec};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::project::{Project, free_port, get, nobody, run, wait, with};
+use crate::project::{LONG, Project, Running, free_port, get, nobody, run, wait, with};
 use crate::service::fault;
 use crate::{Cases, victim};
 
@@ -19,6 +19,8 @@ pub(crate) fn cases() -> Cases {
         ("what_left_its_group_ends_too", what_left_its_group_ends_too),
         ("what_a_crash_leaves_in_its_group_ends_with_it", what_a_crash_leaves_in_its_group_ends_with_it),
         ("a_lost_guard_ends_everything", a_lost_guard_ends_everything),
+        ("a_guard_that_hangs_is_killed", a_guard_that_hangs_is_killed),
+        ("what_left_its_group_ends_with_its_replica", what_left_its_group_ends_with_its_replica),
         ("a_stop_in_the_midst_of_a_start_leaves_nothing", a_stop_in_the_midst_of_a_start_leaves_nothing),
         ("a_stop_in_the_midst_of_changes_leaves_nothing", a_stop_in_the_midst_of_changes_leaves_nothing),
         ("a_second_supervisor_is_told_of_the_first", a_second_supervisor_is_told_of_the_first),
@@ -91,21 +93,55 @@ fn what_a_crash_leaves_in_its_group_ends_with_it() {
 fn a_lost_guard_ends_everything() {
     run(async {
         let project = Project::new();
-        let spec = project.spec("a", 3);
+        let spec = with(&project.spec("a", 3), "FAULT", fault::DAEMON);
         let up = project.up(vec![spec.clone()]).await;
-        let replica = up.supervisor.status()[0].replicas[0].pid.unwrap();
-        let status = fs::read_to_string(format!("/proc/{replica}/status")).unwrap();
-        let guard = status.lines().find_map(|line| line.strip_prefix("PPid:\t")).unwrap();
+        wait("what left its group runs too", || project.processes().len() == 15);
+        let guard = guard(&up);
         // It does not end by what ends others.
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGKILL] {
             get(spec.port, "/").unwrap();
-            kill(Pid::from_raw(guard.parse().unwrap()), signal).unwrap();
+            kill(guard, signal).unwrap();
         }
         let error = up.ended.await.unwrap_err();
         assert_eq!(error.kind, Kind::Failed);
         assert_eq!(error.what, "the guard has ended, so every service was killed");
         project.assert_nothing_left();
         get(spec.port, "/").unwrap_err();
+    });
+}
+
+fn guard(up: &Running) -> Pid {
+    let replica = up.supervisor.status()[0].replicas[0].pid.unwrap();
+    let status = fs::read_to_string(format!("/proc/{replica}/status")).unwrap();
+    let guard = status.lines().find_map(|line| line.strip_prefix("PPid:\t")).unwrap();
+    Pid::from_raw(guard.parse().unwrap())
+}
+
+fn a_guard_that_hangs_is_killed() {
+    run(async {
+        let project = Project::new();
+        let mut spec = with(&project.spec("a", 1), "FAULT", fault::DAEMON);
+        spec.stop_timeout_ms = 300;
+        let up = project.up(vec![spec]).await;
+        kill(guard(&up), Signal::SIGSTOP).unwrap();
+        let ends = async {
+            up.supervisor.stop(nobody()).await;
+            up.ended.await
+        };
+        let error = tokio::time::timeout(LONG * 2, ends).await.unwrap().unwrap_err();
+        assert_eq!(error.what, "the guard did not end, so it was killed, and every service with it");
+        project.assert_nothing_left();
+    });
+}
+
+fn what_left_its_group_ends_with_its_replica() {
+    run(async {
+        let project = Project::new();
+        let up = project.up(vec![with(&project.spec("a", 1), "FAULT", fault::DAEMON), project.spec("b", 1)]).await;
+        wait("all of it runs", || project.processes().len() == 6);
+        up.supervisor.delete("a", nobody()).await.unwrap();
+        assert_eq!(project.processes().len(), 1);
+        up.stop().await;
     });
 }
 

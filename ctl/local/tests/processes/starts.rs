@@ -68,6 +68,7 @@ fn a_replica_is_told_what_a_pod_is_told() {
         has("POD_NAMESPACE=shop".to_owned());
         has("OTEL_SERVICE_NAME=a".to_owned());
         has("OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318".to_owned());
+        has("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://127.0.0.1:4318/v1/traces".to_owned());
         has("HTTP_PROXY=http://mine:1".to_owned());
         has("http_proxy=http://127.0.0.1:9".to_owned());
         has(format!("MSCTL_DATA={}", project.state().join("data").display()));

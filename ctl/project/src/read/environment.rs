@@ -40,13 +40,18 @@ impl Reader<'_> {
             }
             Some(namespace)
         });
+        let before = self.problems.len();
+        let values = values.map(|cursor| self.values(&cursor, ANY_SERVICE)).unwrap_or_default();
+        // A file that only this environment needs stops nobody who works elsewhere.
+        let problems = self.problems.split_off(before);
         Environment {
             name: name.to_owned(),
             context: context.and_then(|cursor| self.string(&cursor)).unwrap_or_default(),
             namespace,
-            values: values.map(|cursor| self.values(&cursor, ANY_SERVICE)).unwrap_or_default(),
+            values,
             otlp: otlp.and_then(|cursor| self.otlp(&cursor)),
             jaeger: jaeger.and_then(|cursor| self.string(&cursor)),
+            problems,
         }
     }
 

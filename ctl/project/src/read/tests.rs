@@ -276,6 +276,26 @@ services:
 }
 
 #[test]
+fn values_of_an_environment_are_the_problem_of_who_chooses_it() {
+    let text = "\
+name: shop
+services: {web: {port: 80, run: web}}
+environments:
+  live: {context: live, values: [none.yaml, {replcas: 1}]}
+  test: {context: test}
+";
+    let project = read("chosen", text).unwrap();
+    assert_eq!(project.environment(Some(LOCAL)), Ok(Choice::Local));
+    assert!(project.environment(Some("test")).is_ok());
+    let told = project.environment(Some("live")).unwrap_err().to_string();
+    for problem in
+        ["live.values[0]: ", "none.yaml: there is no such file", "4:46: environments.live.values[1].replcas: "]
+    {
+        assert!(told.contains(problem), "{problem}: {told}");
+    }
+}
+
+#[test]
 fn rules_between_keys_wait_until_all_layers_are_together() {
     let text = "\
 name: shop

@@ -15,6 +15,8 @@ struct Log {
     lines: Vec<String>,
     previous: Vec<String>,
     followers: Vec<UnboundedSender<Result<String, ()>>>,
+    /// The queries.
+    asked: Vec<String>,
 }
 
 /// By the pod's name.
@@ -27,6 +29,24 @@ impl Logs {
         let line = format!("2026-01-01T00:00:{second}Z {line}\n");
         log.followers.retain(|follower| follower.unbounded_send(Ok(line.clone())).is_ok());
         log.lines.push(line);
+    }
+
+    /// Text as it is: a line may come in pieces.
+    pub(super) fn write_piece(&mut self, pod: &str, piece: &str) {
+        let log = self.0.entry(pod.to_owned()).or_default();
+        log.followers.retain(|follower| follower.unbounded_send(Ok(piece.to_owned())).is_ok());
+        match log.lines.last_mut().filter(|line| !line.ends_with('\n')) {
+            Some(line) => line.push_str(piece),
+            None => log.lines.push(piece.to_owned()),
+        }
+    }
+
+    pub(super) fn hang_up(&mut self, pod: &str) {
+        self.0.entry(pod.to_owned()).or_default().followers.clear();
+    }
+
+    pub(super) fn asked(&self, pod: &str) -> Vec<String> {
+        self.0.get(pod).map(|log| log.asked.clone()).unwrap_or_default()
     }
 
     pub(super) fn end(&mut self, pod: &str) {
@@ -44,6 +64,7 @@ impl Logs {
     pub(super) fn answer(&mut self, path: &str, query: &str) -> Response<AnswerBody> {
         let pod = path.rsplit('/').next().unwrap_or_default();
         let Some(log) = self.0.get_mut(pod) else { return whole(StatusCode::OK, &json!("the last line")) };
+        log.asked.push(query.to_owned());
         let previous = parameter(query, "previous").is_some();
         if previous && log.previous.is_empty() {
             let code = StatusCode::BAD_REQUEST;

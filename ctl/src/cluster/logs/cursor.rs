@@ -36,6 +36,19 @@ impl Cursor {
         self.from
     }
 
+    /// No line is known yet.
+    pub(super) fn is_new(&self) -> bool {
+        self.from.is_none()
+    }
+
+    /// The first line is of this time, unless there was one before.
+    pub(super) fn begin(&mut self, time: Timestamp) {
+        if self.begin.is_none() {
+            self.begin = Some(time);
+            self.advance(time);
+        }
+    }
+
     /// Whether a line is new.
     pub(super) fn takes(&mut self, time: Timestamp, line: &str) -> bool {
         if self.resumed && self.begin.is_some_and(|begin| time < begin) {

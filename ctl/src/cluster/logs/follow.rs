@@ -26,8 +26,8 @@ type Out = mpsc::Sender<Result<Entry, Error>>;
 
 /// How a reading ended.
 enum Ended {
-    /// With the answer.
-    Here,
+    /// With the answer; true with the run itself, false if there may be more of it.
+    Here(bool),
     /// The connection was lost, or there was none.
     Broken(String),
     /// There is no such log (yet).
@@ -50,27 +50,34 @@ pub(in crate::cluster) async fn follow(
     let mut failures = 0_u32;
     loop {
         let Some(run) = next_run(&mut state, done.as_ref()).await else { return Ok(()) };
-        if reading.as_ref().is_some_and(|reading| *reading != run) {
-            // It was started again while the connection was lost: its last lines are in the log of the run before.
-            let mut tries = 0..TRIES;
-            while tries.next().is_some()
-                && let Ended::Broken(_) = read(&cluster, &mut source, Part::Previous, &state, &out).await?
-            {
-                sleep(FIRST_RETRY).await;
+        let last = reading.as_ref().or(done.as_ref());
+        if last.is_some_and(|last| *last != run) {
+            if reading.is_some() && !source.is_asked() {
+                // It was started again while the connection was lost: its last lines are in the log of the run before.
+                let mut tries = 0..TRIES;
+                while tries.next().is_some()
+                    && let Ended::Broken(_) = read(&cluster, &mut source, Part::Previous, &run, &state, &out).await?
+                {
+                    sleep(FIRST_RETRY).await;
+                }
             }
+            source.new_run();
         }
         reading = Some(run.clone());
-        match read(&cluster, &mut source, Part::Follow, &state, &out).await? {
+        // What is there is read on its own if not all of it is wanted: where that ends, the lines that come begin.
+        let part = if source.is_asked() { Part::Now } else { Part::Follow };
+        match read(&cluster, &mut source, part, &run, &state, &out).await? {
             Ended::Unwanted => return Ok(()),
-            Ended::Here => {
+            Ended::Here(false) if part == Part::Now => failures = 0,
+            Ended::Here(true) => {
                 failures = 0;
-                if has_ended(&state.borrow(), &run) {
-                    done = Some(run);
-                    reading = None;
-                } else {
-                    // It may have ended just now, or only the connection has: the next reading tells.
-                    let _ = timeout(STATUS_LAG, state.changed()).await;
-                }
+                done = Some(run);
+                reading = None;
+            }
+            Ended::Here(false) => {
+                failures = 0;
+                // It may have ended just now, or only the connection has: the next reading tells.
+                let _ = timeout(STATUS_LAG, state.changed()).await;
             }
             Ended::Silent => {}
             Ended::None if state.borrow().gone => return Ok(()),
@@ -111,6 +118,7 @@ async fn read(
     cluster: &Cluster,
     source: &mut Source,
     part: Part,
+    run: &str,
     state: &watch::Receiver<State>,
     out: &Out,
 ) -> Result<Ended, Error> {
@@ -130,7 +138,7 @@ async fn read(
         let line = tokio::select! {
             biased;
             line = source.next(&mut lines) => line,
-            () = &mut gone => return Ok(Ended::Here),
+            () = &mut gone => return Ok(Ended::Here(true)),
             () = out.closed() => return Ok(Ended::Unwanted),
         };
         match line {
@@ -139,7 +147,17 @@ async fn read(
                     return Ok(Ended::Unwanted);
                 }
             }
-            Err(Break::End) => return Ok(Ended::Here),
+            Err(Break::End) => {
+                let over = part == Part::Previous || (part == Part::Follow && has_ended(&state.borrow(), run));
+                // Of a run that goes on, the connection ended amid a line.
+                if over
+                    && let Some(line) = source.rest(&mut lines)
+                    && out.send(Ok(Entry::Line(line))).await.is_err()
+                {
+                    return Ok(Ended::Unwanted);
+                }
+                return Ok(Ended::Here(over));
+            }
             Err(Break::Broken(cause)) => return Ok(Ended::Broken(cause.to_string())),
         }
     }

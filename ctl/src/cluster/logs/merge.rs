@@ -6,32 +6,38 @@ use kube::core::Status;
 use tokio::sync::mpsc;
 
 use super::source::{Break, Lines, Part, Source};
-use crate::cluster::failure;
+use crate::cluster::{failure, session};
 use crate::commands::logs::{Entry, LogLine};
-use crate::error::Error;
+use crate::error::{Error, ExitCode};
 use reach::{Cluster, Trouble};
 
 const PAUSE: Duration = Duration::from_millis(200);
 /// Of a log that can't be read to its end.
 const TRIES: u32 = 5;
 
+type Out = mpsc::Sender<Result<Entry, Error>>;
+
 /// One log, and its next line.
 struct Head {
     source: Source,
     lines: Option<Lines>,
     next: Option<LogLine>,
+    /// Why it was not read to its end.
+    failed: Option<String>,
 }
 
 /// Sends every line that is there, and gives the logs back, each as far as it was read. False as second part: nobody
-/// wants more.
+/// wants more. A log that can't be read does not keep the others from it; unless it is followed later, that is an error
+/// in the end.
 pub(in crate::cluster) async fn merge(
     cluster: &Cluster,
     sources: Vec<Source>,
-    out: &mpsc::Sender<Result<Entry, Error>>,
+    followed: bool,
+    out: &Out,
 ) -> Result<(Vec<Source>, bool), Error> {
     let heads = sources.into_iter().map(|source| async move {
-        let mut head = Head { source, lines: None, next: None };
-        head.advance(cluster, out).await.map(|()| head)
+        let mut head = Head { source, lines: None, next: None, failed: None };
+        head.advance(cluster, followed, out).await.map(|()| head)
     });
     let mut heads = futures::future::try_join_all(heads).await?;
     loop {
@@ -46,14 +52,19 @@ pub(in crate::cluster) async fn merge(
         {
             return Ok((Vec::new(), false));
         }
-        head.advance(cluster, out).await?;
+        head.advance(cluster, followed, out).await?;
+    }
+    let failed: Vec<&String> = heads.iter().filter_map(|head| head.failed.as_ref()).collect();
+    if !followed && !failed.is_empty() {
+        let error = Error::new(ExitCode::Failed, "cannot read all logs").place(session::place(cluster));
+        return Err(failed.into_iter().fold(error, Error::why));
     }
     Ok((heads.into_iter().map(|head| head.source).collect(), true))
 }
 
 impl Head {
     /// Reads the next line; after a break from where it was.
-    async fn advance(&mut self, cluster: &Cluster, out: &mpsc::Sender<Result<Entry, Error>>) -> Result<(), Error> {
+    async fn advance(&mut self, cluster: &Cluster, followed: bool, out: &Out) -> Result<(), Error> {
         let mut tries = 0;
         loop {
             let cause = match &mut self.lines {
@@ -62,7 +73,11 @@ impl Head {
                         self.next = Some(line);
                         return Ok(());
                     }
-                    Err(Break::End) => return Ok(()),
+                    Err(Break::End) => {
+                        // Who follows it gets the whole line.
+                        self.next = if followed { None } else { self.source.rest(lines) };
+                        return Ok(());
+                    }
                     Err(Break::Broken(cause)) => cause.to_string(),
                 },
                 None => match self.source.open(Part::Now).await {
@@ -73,27 +88,28 @@ impl Head {
                     Err(kube::Error::Api(status)) if has_no_log(&status) => {
                         let Status { message, .. } = *status;
                         let _ = out.send(Ok(Entry::Note(format!("{}: {message}", self.source.container().pod)))).await;
+                        // Its first run is still to come.
+                        self.source.new_run();
                         return Ok(());
                     }
-                    Err(cause) if is_final(&cause) => return Err(self.failed(cluster, cause)),
-                    Err(cause) if tries + 1 == TRIES => return Err(self.failed(cluster, cause)),
-                    Err(cause) => cause.to_string(),
+                    Err(cause) if is_final(&cause) => {
+                        let action = format!("read the log of pod {}", self.source.container().pod);
+                        return Err(failure::explain(cluster, &action, cause));
+                    }
+                    Err(cause) => cluster.explain("read the log", cause).cause,
                 },
             };
             self.lines = None;
             tries += 1;
             if tries == TRIES {
                 let pod = &self.source.container().pod;
-                let note = format!("{pod}: its log breaks off here, and could not be read further: {cause}");
-                let _ = out.send(Ok(Entry::Note(note))).await;
+                let what = if self.source.is_new() { "cannot be read" } else { "breaks off here" };
+                let _ = out.send(Ok(Entry::Note(format!("{pod}: its log {what}: {cause}")))).await;
+                self.failed = Some(format!("{pod}: {cause}"));
                 return Ok(());
             }
             tokio::time::sleep(PAUSE).await;
         }
-    }
-
-    fn failed(&self, cluster: &Cluster, cause: kube::Error) -> Error {
-        failure::explain(cluster, &format!("read the log of pod {}", self.source.container().pod), cause)
     }
 }
 

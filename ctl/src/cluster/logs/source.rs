@@ -15,7 +15,7 @@ use super::cursor::Cursor;
 use crate::commands::logs::LogLine;
 
 /// What is longer is passed on in pieces of this size.
-const LONGEST_LINE: usize = 1 << 20;
+pub(in crate::cluster) const LONGEST_LINE: usize = 1 << 20;
 
 /// Which lines are wanted of what is there when the reading begins.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,12 +35,21 @@ pub(super) enum Part {
     Previous,
 }
 
+/// Where a log begins that no line is known of yet.
+#[derive(Debug, Clone, Copy)]
+enum Begin {
+    /// What is wanted of it was not read yet.
+    Asked(First),
+    /// There was nothing to read: what comes is new, from this time on. Without one the log was empty.
+    From(Option<Timestamp>),
+}
+
 /// A container's log.
 #[derive(Debug)]
 pub(crate) struct Source {
     api: Api<Pod>,
     container: Container,
-    first: First,
+    begin: Begin,
     cursor: Cursor,
 }
 
@@ -55,7 +64,26 @@ pub(super) enum Break {
 impl Source {
     pub(crate) fn new(cluster: &Cluster, container: Container, first: First) -> Self {
         let api = Api::namespaced(cluster.client.clone(), &cluster.namespace);
-        Self { api, container, first, cursor: Cursor::default() }
+        let begin = match first {
+            First { tail: None, since: None } => Begin::From(None),
+            limited => Begin::Asked(limited),
+        };
+        Self { api, container, begin, cursor: Cursor::default() }
+    }
+
+    /// Only some lines are wanted of what is there, and they were not read yet.
+    pub(super) fn is_asked(&self) -> bool {
+        matches!(self.begin, Begin::Asked(_)) && self.cursor.is_new()
+    }
+
+    /// No line of it was read.
+    pub(super) fn is_new(&self) -> bool {
+        self.cursor.is_new()
+    }
+
+    /// A run that began after the reading did: every line of it is wanted.
+    pub(super) fn new_run(&mut self) {
+        self.begin = Begin::From(None);
     }
 
     pub(crate) fn container(&self) -> &Container {
@@ -64,8 +92,17 @@ impl Source {
 
     /// Asks for the lines from the one after the last that `next` gave.
     pub(super) async fn open(&mut self, part: Part) -> Result<Lines, kube::Error> {
-        let since_time = self.cursor.resume();
-        let first = if since_time.is_some() { First::default() } else { self.first };
+        let (since_time, first) = match (self.cursor.resume(), self.begin) {
+            (Some(time), _) => (Some(time), First::default()),
+            (None, Begin::From(time)) => (time, First::default()),
+            (None, Begin::Asked(first)) => (None, first),
+        };
+        // Without any line nobody would know where to go on, in the time of the node's clock.
+        let hidden = first.tail == Some(0);
+        let tail = if hidden { Some(1) } else { first.tail };
+        // Whole seconds, as the API server takes it.
+        let since = first.since.and_then(|since| Timestamp::now().checked_sub(since).ok());
+        let since = since.and_then(|since| Timestamp::from_second(since.as_second()).ok());
         let params = LogParams {
             container: Some(self.container.name.clone()),
             follow: part == Part::Follow,
@@ -73,24 +110,55 @@ impl Source {
             since_time,
             // Whole seconds, and at least one: zero would be no limit.
             since_seconds: first.since.map(|since| i64::try_from(since.as_millis().div_ceil(1000)).unwrap_or(i64::MAX)),
-            tail_lines: first.tail.map(i64::from),
+            tail_lines: tail.map(i64::from),
             timestamps: true,
             ..LogParams::default()
         };
         let reader = self.api.log_stream(&self.container.pod, &params).await?;
-        Ok(Lines { reader: Box::pin(reader), partial: Vec::new(), time: None })
+        Ok(Lines { reader: Box::pin(reader), partial: Vec::new(), time: None, since, hidden })
     }
 
     /// The next line that is new. May be dropped and called again.
     pub(super) async fn next(&mut self, lines: &mut Lines) -> Result<LogLine, Break> {
         loop {
-            let (time, line) = lines.next().await?;
-            if time.is_none_or(|time| self.cursor.takes(time, &line)) {
-                let Container { service, pod, name, one_of_many, .. } = &self.container;
-                let container = one_of_many.then(|| name.clone());
-                return Ok(LogLine { time, service: service.clone(), pod: pod.clone(), container, line });
+            match lines.next().await {
+                Ok((time, line)) => {
+                    if let Some(line) = self.take(time, line, lines.hidden) {
+                        return Ok(line);
+                    }
+                }
+                Err(Break::End) => {
+                    if let Some(time) = lines.partial_time() {
+                        self.cursor.begin(time);
+                    }
+                    if let Begin::Asked(_) = self.begin {
+                        self.begin = Begin::From(lines.since);
+                    }
+                    return Err(Break::End);
+                }
+                Err(broken @ Break::Broken(_)) => return Err(broken),
             }
         }
+    }
+
+    /// After the end: the last line if it has no newline. It is whole only if nothing more is written; else it comes
+    /// again with the rest of it.
+    pub(super) fn rest(&mut self, lines: &mut Lines) -> Option<LogLine> {
+        if lines.partial.is_empty() {
+            return None;
+        }
+        let (time, line) = lines.take(false);
+        self.take(time, line, lines.hidden)
+    }
+
+    /// A line, if it is new and wanted.
+    fn take(&mut self, time: Option<Timestamp>, line: String, hidden: bool) -> Option<LogLine> {
+        if !time.is_none_or(|time| self.cursor.takes(time, &line)) || hidden {
+            return None;
+        }
+        let Container { service, pod, name, one_of_many, .. } = &self.container;
+        let container = one_of_many.then(|| name.clone());
+        Some(LogLine { time, service: service.clone(), pod: pod.clone(), container, line })
     }
 }
 
@@ -101,6 +169,10 @@ pub(super) struct Lines {
     partial: Vec<u8>,
     /// The time of a line that is passed on in pieces: only its first piece has one.
     time: Option<Timestamp>,
+    /// The oldest that was asked for by its age.
+    since: Option<Timestamp>,
+    /// Its lines only tell where to go on.
+    hidden: bool,
 }
 
 impl std::fmt::Debug for Lines {
@@ -114,11 +186,7 @@ impl Lines {
         loop {
             let piece = self.reader.fill_buf().await.map_err(Break::Broken)?;
             if piece.is_empty() {
-                if self.partial.is_empty() {
-                    return Err(Break::End);
-                }
-                // The container ended without a newline.
-                return Ok(self.take(false));
+                return Err(Break::End);
             }
             let room = LONGEST_LINE - self.partial.len();
             let newline = piece.iter().take(room).position(|byte| *byte == b'\n');
@@ -132,6 +200,12 @@ impl Lines {
                 return Ok(self.take(true));
             }
         }
+    }
+
+    /// Of the line whose end has not come.
+    fn partial_time(&self) -> Option<Timestamp> {
+        let time = self.partial.split(|byte| *byte == b' ').next()?;
+        self.time.or_else(|| std::str::from_utf8(time).ok()?.parse().ok())
     }
 
     fn take(&mut self, more: bool) -> (Option<Timestamp>, String) {

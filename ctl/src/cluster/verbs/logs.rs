@@ -12,14 +12,15 @@ use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::cli::logs::LogsArgs;
-use crate::cluster::logs::{Container, First, Source, State, containers, follow, merge};
+use crate::cluster::logs::{Container, First, LONGEST_LINE, Source, State, containers, follow, merge};
 use crate::cluster::watch::Watch;
 use crate::cluster::{NAME_LABEL, TRACK_LABEL, deployed, failure, namespace, session};
 use crate::commands::logs::{Entries, Entry};
 use crate::error::{Error, ExitCode};
 
-/// Lines on their way to the printer, before a log waits.
-const QUEUE: usize = 1024;
+/// Lines on their way to the printer, before a log waits. Few, because each may be long.
+const QUEUE: usize = 16;
+const _: () = assert!(QUEUE * LONGEST_LINE <= 32 << 20, "what waits for a slow reader fits into little memory");
 /// Logs that are read at the same time; each is a request that stays open.
 const MOST: usize = 256;
 
@@ -98,7 +99,7 @@ impl Reading {
             let _ = self.out.send(Ok(Entry::Note(note))).await;
         }
         let sources = found.into_iter().map(|container| Source::new(&self.cluster, container, self.first)).collect();
-        let (read, wanted) = Box::pin(merge(&self.cluster, sources, &self.out)).await?;
+        let (read, wanted) = Box::pin(merge(&self.cluster, sources, watch.is_some(), &self.out)).await?;
         match watch {
             Some(watch) if wanted => self.follow(read, watch).await,
             _ => Ok(()),

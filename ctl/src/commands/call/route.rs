@@ -73,7 +73,7 @@ impl<'a> Route<'a> {
         let (found, port) = oneshot::channel();
         let place = self.asked_jaeger.clone();
         // A call whose spans go elsewhere and that shows no tree has no use for it.
-        let wants_jaeger = self.args.trace || (self.sampled && self.asked.endpoint.is_none());
+        let wants_jaeger = self.args.trace || (self.sampled && self.own_endpoint().is_none());
         let name = service.map(|service| service.name.clone());
         let task = tokio::spawn(async move {
             if known.is_none()
@@ -87,10 +87,15 @@ impl<'a> Route<'a> {
         (port, AbortOnDropHandle::new(task))
     }
 
+    /// Where the variables of this process send spans, an address as seen from here; `None` where something counts more.
+    fn own_endpoint(&self) -> Option<String> {
+        let other = self.asked_jaeger.is_some() || self.platform.says_where_spans_go();
+        self.asked.endpoint.clone().filter(|_| !other)
+    }
+
     /// Decides where spans go as soon as it is known; hands the Jaeger on.
     fn export(&self, connector: Connector, jaeger: AbortOnDropHandle<Jaeger>) -> AbortOnDropHandle<Jaeger> {
-        // What this process's environment names is an address as seen from here.
-        let own = self.asked.endpoint.clone().filter(|_| self.asked_jaeger.is_none());
+        let own = self.own_endpoint();
         if let Some(endpoint) = &own {
             let endpoint = endpoint.parse::<Uri>().ok();
             telemetry::export_to(endpoint.map(|endpoint| Export::new(way::direct(), endpoint, Source::Asked)));
@@ -114,4 +119,36 @@ fn no_port(target: &Target) -> Error {
         Host::Other(host) => host.clone(),
     };
     Error::usage(format!("cannot call {name}: which port?")).next(format!("msctl call {name}:PORT"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    #[test]
+    fn the_variable_of_this_process_counts_less_than_jaeger_flag_and_environment() {
+        let folder = std::env::temp_dir().join(format!("msctl-route-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let text = "name: shop\nservices: {orders: {port: 80}}\nenvironments:\n  bare: {context: dev}\n  \
+                    st: {context: dev, otlp: 'http://otel.ops:4318'}\n";
+        std::fs::write(folder.join("msctl.yaml"), text).unwrap();
+        let own = |environment: &str, jaeger: Option<&str>| {
+            let line = ["msctl", "call", "orders", "-e", environment, "--project", folder.to_str().unwrap()];
+            let cli = Cli::try_parse_from(line).unwrap();
+            let Command::Call(args) = cli.command else { panic!("another verb") };
+            let platform = Platform::choose(&cli.globals).unwrap();
+            let (printer, _, _) = crate::output::tests::captured();
+            let asked_jaeger = jaeger.map(|text| collector::place(text).unwrap());
+            let asked = Asked { endpoint: Some("http://127.0.0.1:4318/v1/traces".to_owned()) };
+            Route { args: &args, platform: &platform, printer: &printer, asked_jaeger, asked, sampled: true }
+                .own_endpoint()
+        };
+        assert_eq!(own("bare", None).as_deref(), Some("http://127.0.0.1:4318/v1/traces"));
+        assert_eq!(own("bare", Some("jaeger.ops")), None);
+        assert_eq!(own("st", None), None);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }

@@ -230,6 +230,91 @@ async fn a_log_that_cannot_be_read_for_long_is_said_once() {
 }
 
 #[tokio::test]
+async fn without_any_old_line_no_new_one_is_lost_to_a_break() {
+    let double = two_pods();
+    let following = following(&double, &["service-a", "--tail", "0"]);
+    followed(&double, "a-1", 1).await;
+    double.break_log("a-1").log("a-1", "11.0", "fourth");
+    following.until(&["a-1 | fourth"]).await;
+}
+
+#[tokio::test]
+async fn without_any_old_line_the_next_run_is_seen_from_its_start() {
+    let double = two_pods();
+    let following = following(&double, &["service-a", "--tail", "0"]);
+    followed(&double, "a-1", 1).await;
+    put_in(&double, "a-1", Some("c1"), &json!({ "terminated": { "exitCode": 1, "containerID": "c1" } }));
+    double.end_log("a-1").log("a-1", "12.0", "started");
+    put(&double, "a-1", Some("c1b"));
+    following.until(&["a-1 | started"]).await;
+}
+
+#[tokio::test]
+async fn an_age_is_counted_from_the_first_request_only() {
+    let double = Double::new();
+    put(&double, "a-1", Some("c1"));
+    double.end_log("a-1");
+    let _following = following(&double, &["service-a", "--since", "10s"]);
+    followed(&double, "a-1", 1).await;
+    double.break_log("a-1");
+    followed(&double, "a-1", 2).await;
+    let asked = double.log_queries("a-1");
+    assert!(asked[0].contains("sinceSeconds=10"), "{asked:?}");
+    assert!(
+        asked[1..].iter().all(|query| query.contains("sinceTime=") && !query.contains("sinceSeconds")),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_read_does_not_hide_the_others() {
+    let double = two_pods();
+    double.fail(Method::GET, "pods/a-1/log", 5, 500, "the kubelet is away");
+    let (outcome, out, err) = run(&double, &["service-a"]).await;
+    assert_eq!(out, "a-2 | second\n");
+    assert!(err.contains("a-1: its log cannot be read") && err.contains("the kubelet is away"), "{err}");
+    let error = outcome.unwrap_err();
+    assert_eq!(error.code(), ExitCode::Failed);
+    assert!(error.to_string().contains("a-1: "), "{error}");
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_read_yet_is_followed_from_where_it_was_wanted() {
+    let double = two_pods();
+    double.fail(Method::GET, "pods/a-1/log", 5, 500, "the kubelet is away");
+    let following = following(&double, &["service-a", "--tail", "1"]);
+    following.until(&["a-2 | second", "a-1 | third"]).await;
+    double.log("a-1", "11.0", "fourth");
+    following.until(&["a-2 | second", "a-1 | third", "a-1 | fourth"]).await;
+}
+
+#[tokio::test]
+async fn a_line_that_is_cut_off_comes_once_and_whole() {
+    let double = two_pods();
+    let following = following(&double, &["service-a", "--tail", "0"]);
+    followed(&double, "a-1", 1).await;
+    double.log_piece("a-1", "2026-01-01T00:00:11.0Z half").hang_up("a-1");
+    followed(&double, "a-1", 2).await;
+    double.log_piece("a-1", " and whole\n").log("a-1", "12.0", "next");
+    following.until(&["a-1 | half and whole", "a-1 | next"]).await;
+}
+
+#[tokio::test]
+async fn the_last_words_of_a_run_need_no_newline() {
+    let double = two_pods();
+    let following = following(&double, &["service-a", "--tail", "0"]);
+    followed(&double, "a-1", 1).await;
+    double.log_piece("a-1", "2026-01-01T00:00:11.0Z last words");
+    put_in(&double, "a-1", Some("c1"), &json!({ "terminated": { "exitCode": 1, "containerID": "c1" } }));
+    // The status may be seen later than the end.
+    let hang_up = |out: &str| {
+        double.hang_up("a-1");
+        out == "a-1 | last words\n"
+    };
+    following.until_text(|out, _| hang_up(out)).await;
+}
+
+#[tokio::test]
 async fn nobody_who_reads_ends_it_quietly() {
     struct Closed;
     impl std::io::Write for Closed {
@@ -244,6 +329,33 @@ async fn nobody_who_reads_ends_it_quietly() {
     let printer = Printer::new(Box::new(Closed), Box::new(err.clone()), crate::output::Colour::default(), false);
     let outcome = logs(&two_pods().cluster().into(), &parsed(&["-f"]), &printer).await;
     assert_eq!((outcome, err.text().as_str()), (Ok(ExitCode::Done), ""));
+}
+
+#[tokio::test]
+async fn long_lines_are_not_gathered_before_they_are_written() {
+    /// The largest write.
+    #[derive(Clone, Default)]
+    struct Largest(std::sync::Arc<std::sync::atomic::AtomicUsize>);
+    impl std::io::Write for Largest {
+        fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+            self.0.fetch_max(text.len(), std::sync::atomic::Ordering::Relaxed);
+            Ok(text.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let double = two_pods();
+    for _ in 0..12 {
+        double.log("a-1", "10.5", &"x".repeat(1_000_000));
+    }
+    let largest = Largest::default();
+    let colour = crate::output::Colour::default();
+    let printer = Printer::new(Box::new(largest.clone()), Box::new(Sink::default()), colour, false);
+    let outcome = logs(&double.cluster().into(), &parsed(&[]), &printer).await;
+    let largest = largest.0.load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(outcome, Ok(ExitCode::Done));
+    assert!((1_000_000..=2 * BATCH_TEXT + 1000).contains(&largest), "{largest}");
 }
 
 #[test]

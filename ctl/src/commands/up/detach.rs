@@ -1,28 +1,51 @@
 //! `msctl up --detach`: msctl once more, in the background; this one waits until it is ready, or says why it is not.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use ::local::Kind;
 use ::local::control::Client;
 use ::local::state::Running;
-use tokio::process::{Child, Command};
-use tokio::time::sleep;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::{sleep, timeout};
 
 use super::addresses;
-use crate::error::{Error, ExitCode};
+use super::run::Where;
+use super::tell::Teller;
+use crate::error::{Aim, Error, ExitCode};
 use crate::interrupt::Interrupt;
 use crate::local::Local;
 use crate::output::Printer;
 
-/// Between two looks at what it has written.
+/// Between two looks at whether it can be asked.
 const PAUSE: Duration = Duration::from_millis(10);
+/// For its last words, once it has ended.
+const MOMENT: Duration = Duration::from_secs(1);
 
-pub(super) async fn run(local: &Local, services: &[String], printer: &Printer) -> Result<ExitCode, Error> {
+pub(super) async fn run(local: &Local, services: &[String], aim: Option<&Aim>) -> Result<ExitCode, Error> {
+    let mut interrupt = Interrupt::listen_hangup()?;
+    let mut teller = Teller::start(Printer::from_environment(), Where::Terminal)?;
+    let outcome = up(local, services, &mut teller, &mut interrupt).await;
+    let code = teller.code(outcome, aim);
+    tokio::select! {
+        biased;
+        () = teller.finish() => Ok(code),
+        () = interrupt.signalled() => Ok(ExitCode::Interrupted),
+    }
+}
+
+async fn up(
+    local: &Local,
+    services: &[String],
+    teller: &mut Teller,
+    interrupt: &mut Interrupt,
+) -> Result<ExitCode, Error> {
     let folder = local.state();
     let path = folder.join("up.log");
     let failed = |cause: std::io::Error| {
@@ -33,31 +56,45 @@ pub(super) async fn run(local: &Local, services: &[String], printer: &Printer) -
         _ => {}
     }
     let log = OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(failed)?;
-    let mut said = Said::from_end(&path).map_err(failed)?;
-    let mut interrupt = Interrupt::listen()?;
-    let mut child = spawn(local, services, log)?;
-    let pid = child.id();
+    let (mut child, mut said) = spawn(local, services, log)?;
     let outcome = tokio::select! {
         biased;
         () = interrupt.signalled() => None,
-        outcome = ready(&folder, &mut child, &mut said, printer) => Some(outcome?),
+        outcome = ready(&folder, &mut child, &mut said, teller) => Some(outcome),
     };
     match outcome {
         Some(Outcome::Ready(client)) => {
-            printer.text(&addresses(&client.status().await?))?;
-            printer
-                .hint(&format!("it goes on in the background, and writes to {}; msctl down ends it", path.display()));
+            teller.result(addresses(&client.status().await?));
+            teller.hint(format!("it goes on in the background, and writes to {}; msctl down ends it", path.display()));
             Ok(ExitCode::Done)
         }
-        Some(Outcome::Ended(code)) => Ok(code),
-        None => {
-            // It drains, as after a Ctrl-C of its own.
-            if let Some(pid) = pid.and_then(|pid| i32::try_from(pid).ok()) {
-                let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGINT);
+        Some(Outcome::Ended(status)) => {
+            let code = status.and_then(|status| status.code());
+            if code.is_none() || !said.anything {
+                let how = status.map_or_else(|| "for an unknown reason".to_owned(), |status| status.to_string());
+                return Err(Error::new(ExitCode::Failed, format!("msctl up ended in the background: {how}"))
+                    .why(format!("what it said, if anything, is in {}", path.display())));
             }
-            let _ = child.wait().await;
+            Ok(code.map_or(ExitCode::Failed, ExitCode::of_process))
+        }
+        None => {
+            // It drains, as after a Ctrl-C of its own; and once more means at once.
+            interrupt_it(&child);
+            tokio::select! {
+                biased;
+                () = interrupt.insisted() => interrupt_it(&child),
+                _ = child.wait() => {}
+                () = said.pass_on(teller) => {}
+            }
             Err(Error::new(ExitCode::Interrupted, "interrupted: starting the services"))
         }
+    }
+}
+
+/// Nothing happens when it has ended.
+fn interrupt_it(child: &Child) {
+    if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
+        let _ = kill(Pid::from_raw(pid), Signal::SIGINT);
     }
 }
 
@@ -70,24 +107,25 @@ pub(super) fn leave_terminal() -> Result<(), Error> {
     }
 }
 
-fn spawn(local: &Local, services: &[String], log: File) -> Result<Child, Error> {
+/// Its stderr is the log, and its stdout says the same to whoever waits: what the log has no place for too.
+fn spawn(local: &Local, services: &[String], log: File) -> Result<(Child, Said), Error> {
     let failed = |cause: std::io::Error| {
         Error::new(ExitCode::Failed, "cannot start msctl in the background").why(cause.to_string())
     };
-    let errors = log.try_clone().map_err(failed)?;
     let mut command = Command::new(std::env::current_exe().map_err(failed)?);
     command.args(["up", "--background", "--project"]).arg(&local.project().file).args(services);
-    command.stdin(Stdio::null()).stdout(log).stderr(errors);
-    command.spawn().map_err(failed)
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+    let mut child = command.spawn().map_err(failed)?;
+    let said = Said { lines: child.stdout.take().map(|stdout| BufReader::new(stdout).lines()), anything: false };
+    Ok((child, said))
 }
 
 enum Outcome {
     Ready(Client),
-    /// It has said why.
-    Ended(ExitCode),
+    Ended(Option<ExitStatus>),
 }
 
-async fn ready(folder: &Path, child: &mut Child, said: &mut Said, printer: &Printer) -> Result<Outcome, Error> {
+async fn ready(folder: &Path, child: &mut Child, said: &mut Said, teller: &mut Teller) -> Outcome {
     let pid = child.id();
     let reached = async {
         loop {
@@ -104,42 +142,32 @@ async fn ready(folder: &Path, child: &mut Child, said: &mut Said, printer: &Prin
             sleep(PAUSE).await;
         }
     };
-    tokio::pin!(reached);
-    loop {
-        tokio::select! {
-            biased;
-            status = child.wait() => {
-                said.tell(printer);
-                let code = status.ok().and_then(|status| status.code());
-                return Ok(Outcome::Ended(code.map_or(ExitCode::Failed, ExitCode::of_process)));
-            }
-            client = &mut reached => return Ok(Outcome::Ready(client)),
-            () = sleep(PAUSE) => said.tell(printer),
-        }
-    }
+    let status = tokio::select! {
+        biased;
+        status = child.wait() => status.ok(),
+        client = reached => return Outcome::Ready(client),
+        () = async {
+            said.pass_on(teller).await;
+            std::future::pending::<()>().await;
+        } => None,
+    };
+    let _ = timeout(MOMENT, said.pass_on(teller)).await;
+    Outcome::Ended(status)
 }
 
-/// What the one in the background writes, as it comes.
+/// What the one in the background says.
 struct Said {
-    file: File,
-    partial: String,
+    lines: Option<Lines<BufReader<ChildStdout>>>,
+    anything: bool,
 }
 
 impl Said {
-    fn from_end(path: &Path) -> std::io::Result<Self> {
-        let mut file = File::open(path)?;
-        file.seek(SeekFrom::End(0))?;
-        Ok(Self { file, partial: String::new() })
-    }
-
-    /// Whole lines go to stderr. What can't be read is not worth an end: it is there to be looked at.
-    fn tell(&mut self, printer: &Printer) {
-        let mut bytes = Vec::new();
-        let _ = self.file.read_to_end(&mut bytes);
-        self.partial.push_str(&String::from_utf8_lossy(&bytes));
-        while let Some((line, rest)) = self.partial.split_once('\n') {
-            printer.note(line);
-            self.partial = rest.to_owned();
+    /// Until it says no more. Cancel safe.
+    async fn pass_on(&mut self, teller: &mut Teller) {
+        let Some(lines) = &mut self.lines else { return };
+        while let Ok(Some(line)) = lines.next_line().await {
+            self.anything = true;
+            teller.note(line);
         }
     }
 }

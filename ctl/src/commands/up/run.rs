@@ -4,34 +4,51 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use ::local::control::{self, Info};
-use ::local::{Event, ServiceSpec, StateFolder, Supervisor, Up};
+use ::local::{Event, Kind, ServiceSpec, StateFolder, Supervisor, Up};
 use jiff::Timestamp;
 use tokio::net::UnixListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, interval_at};
+use tokio::time::{Instant, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::addresses;
 use super::net::Shared;
-use crate::error::{Error, ExitCode};
+use super::tell::Teller;
+use crate::error::{Aim, Error, ExitCode};
 use crate::interrupt::Interrupt;
 use crate::local::Local;
 use crate::output::Printer;
 
-/// Events on their way to the terminal; those that find no place are lost.
+/// Events on their way to the one who tells them; those that find no place are lost.
 const QUEUE: usize = 1024;
 /// Between two looks at whether the store of traces is full.
 const LOOK: Duration = Duration::from_secs(5);
+/// For the last words, when nobody may read them.
+const MOMENT: Duration = Duration::from_secs(1);
 
+/// `aim`: how the command line said where it works, for the commands to run next.
 pub(super) async fn run(
     local: &Local,
     specs: Vec<ServiceSpec>,
     place: Where,
-    printer: &Printer,
+    aim: Option<&Aim>,
+) -> Result<ExitCode, Error> {
+    let mut interrupt = Interrupt::listen_hangup()?;
+    let mut teller = Teller::start(Printer::from_environment(), place)?;
+    let outcome = up(local, specs, place, &mut teller, &mut interrupt).await;
+    let code = teller.code(outcome, aim);
+    let _ = timeout(MOMENT, teller.finish()).await;
+    Ok(code)
+}
+
+async fn up(
+    local: &Local,
+    specs: Vec<ServiceSpec>,
+    place: Where,
+    teller: &mut Teller,
+    interrupt: &mut Interrupt,
 ) -> Result<ExitCode, Error> {
     let began = Instant::now();
-    let mut interrupt = Interrupt::listen()?;
     let project = local.project();
     let folder = local.state();
     // It may have to wait for the end of what was before.
@@ -64,25 +81,31 @@ pub(super) async fn run(
     let served =
         tokio::spawn(control::serve(listener, supervisor.clone(), shared.net.names.clone(), info, stop.clone()));
 
-    let living = Living { supervisor, shared, printer, began, place };
+    let mut living = Living { supervisor, shared, teller, began, place };
     let outcome = tokio::select! {
-        ended = &mut ended => ended.map(|()| ExitCode::Done).map_err(Error::from),
-        outcome = living.live(&mut told, &mut interrupt) => {
-            let stopping = living.stop(&mut told, &mut interrupt).await;
-            match stopping {
-                // At once: the guard ends what is left.
-                Stopped::Impatiently => return outcome,
-                Stopped::Orderly => {
-                    let _ = (&mut ended).await;
-                    outcome
-                }
+        ended = &mut ended => match ended {
+            Ok(()) => {
+                living.teller.note("ended by msctl down");
+                Ok(ExitCode::Done)
             }
-        }
+            Err(error) => Err(error.into()),
+        },
+        outcome = living.live(&mut told, interrupt) => match living.stop(&mut told, interrupt).await {
+            // At once: the guard ends what is left.
+            Stopped::Impatiently => return outcome,
+            Stopped::Orderly => tokio::select! {
+                biased;
+                () = interrupt.insisted() => return outcome,
+                ended = &mut ended => match (outcome, ended) {
+                    (Ok(_), Err(error)) => Err(error.into()),
+                    (outcome, _) => outcome,
+                },
+            },
+        },
     };
     // Answers that are on their way: to `msctl down`, above all.
     stop.cancel();
     let _ = served.await;
-    printer.clear_live();
     outcome
 }
 
@@ -105,7 +128,7 @@ pub(super) enum Where {
 struct Living<'a> {
     supervisor: Supervisor,
     shared: Shared,
-    printer: &'a Printer,
+    teller: &'a mut Teller,
     began: Instant,
     place: Where,
 }
@@ -118,35 +141,37 @@ enum Stopped {
 
 impl Living<'_> {
     /// Until somebody wants it to end, or it could not even start.
-    async fn live(&self, told: &mut mpsc::Receiver<Event>, interrupt: &mut Interrupt) -> Result<ExitCode, Error> {
-        let mut hangup = signal(SignalKind::hangup())
-            .map_err(|cause| Error::new(ExitCode::Failed, "cannot listen for SIGHUP").why(cause.to_string()))?;
+    async fn live(&mut self, told: &mut mpsc::Receiver<Event>, interrupt: &mut Interrupt) -> Result<ExitCode, Error> {
         let mut looks = interval_at(Instant::now() + LOOK, LOOK);
         let mut dropped = 0;
-        let mut started = Box::pin(self.supervisor.started());
+        let supervisor = self.supervisor.clone();
+        let mut started = Box::pin(supervisor.started());
         let mut is_started = false;
         loop {
             tokio::select! {
                 biased;
                 () = interrupt.signalled() => return Ok(ExitCode::Interrupted),
-                // The terminal is gone.
-                _ = hangup.recv() => return Ok(ExitCode::Interrupted),
-                Some(event) = told.recv() => self.printer.note(&event.to_string()),
+                Some(event) = told.recv() => self.teller.note(event.to_string()),
                 outcome = &mut started, if !is_started => {
-                    outcome?;
                     is_started = true;
+                    match outcome {
+                        // Somebody else ends it, and the end of it all says how.
+                        Err(error) if error.kind == Kind::Failed => continue,
+                        outcome => outcome?,
+                    };
                     // What was said before it stands above it.
                     while let Ok(event) = told.try_recv() {
-                        self.printer.note(&event.to_string());
+                        self.teller.note(event.to_string());
                     }
-                    self.ready()?;
+                    self.ready();
                 }
                 _ = looks.tick() => {
+                    self.teller.own_up();
                     let stats = self.shared.stats();
                     if stats.traces_dropped > dropped {
                         dropped = stats.traces_dropped;
                         let spans = stats.spans_dropped;
-                        self.printer.note(&format!(
+                        self.teller.note(format!(
                             "traces: memory is full; {dropped} traces with {spans} spans were dropped so far, the oldest first"
                         ));
                     }
@@ -155,30 +180,30 @@ impl Living<'_> {
         }
     }
 
-    fn ready(&self) -> Result<(), Error> {
+    fn ready(&mut self) {
         let took = self.began.elapsed().as_millis();
         match self.place {
             // Whoever started it prints the addresses.
-            Where::Background => self.printer.note(&format!("ready in {took} ms")),
+            Where::Background => self.teller.note(format!("ready in {took} ms")),
             Where::Terminal => {
-                self.printer.text(&addresses(&self.supervisor.status()))?;
-                self.printer.note(&format!("ready in {took} ms; Ctrl-C ends it"));
+                self.teller.result(addresses(&self.supervisor.status()));
+                self.teller.note(format!("ready in {took} ms; Ctrl-C ends it"));
             }
         }
-        Ok(())
     }
 
     /// Ends every service, and tells so; a second signal ends that.
-    async fn stop(&self, told: &mut mpsc::Receiver<Event>, interrupt: &mut Interrupt) -> Stopped {
+    async fn stop(&mut self, told: &mut mpsc::Receiver<Event>, interrupt: &mut Interrupt) -> Stopped {
         // Its events come where all others do.
         let (events, _) = mpsc::channel(1);
-        let stopping = self.supervisor.stop(events);
+        let supervisor = self.supervisor.clone();
+        let stopping = supervisor.stop(events);
         tokio::pin!(stopping);
         loop {
             tokio::select! {
                 biased;
-                () = interrupt.signalled() => return Stopped::Impatiently,
-                Some(event) = told.recv() => self.printer.note(&event.to_string()),
+                () = interrupt.insisted() => return Stopped::Impatiently,
+                Some(event) = told.recv() => self.teller.note(event.to_string()),
                 () = &mut stopping => return Stopped::Orderly,
             }
         }

@@ -22,6 +22,7 @@ use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::peer::is_ours;
 use super::{Apply, Delete, Info, ReadLogs, Scale};
 use crate::logs::{LogLine, Options};
 use crate::{Applied, Deleted, Error, Events, Kind, Scaled, ServiceSpec, ServiceStatus};
@@ -147,7 +148,7 @@ impl Client {
     }
 
     async fn connect(&self) -> Result<UnixStream, Error> {
-        UnixStream::connect(&self.socket).await.map_err(|error| {
+        let socket = UnixStream::connect(&self.socket).await.map_err(|error| {
             let failed = Error::failed("cannot reach the `msctl up` of this project");
             match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
@@ -156,7 +157,14 @@ impl Client {
                 io::ErrorKind::PermissionDenied => failed.why(format!("{} is another user's", self.socket.display())),
                 _ => failed.why(format!("{}: {error}", self.socket.display())),
             }
-        })
+        })?;
+        // Specs have passwords in them.
+        if !is_ours(&socket) {
+            return Err(Error::failed("cannot trust the `msctl up` of this project")
+                .why(format!("a process of another user listens at {}", self.socket.display()))
+                .next("run msctl as the user who ran msctl up"));
+        }
+        Ok(socket)
     }
 
     fn silent(&self) -> Error {
