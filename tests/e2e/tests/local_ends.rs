@@ -122,11 +122,19 @@ fn local_who_ignores_its_end_is_killed_with_all_that_it_started() {
     project.nothing_left();
 }
 
+/// script(1) is a terminal. What runs on it hears of its end also where these tests run under nohup(1), which lets nobody
+/// hear of it.
+fn terminal() -> Command {
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP", "script"]);
+    command
+}
+
 #[test]
 fn local_a_terminal_that_goes_away_ends_it() {
     let project = Project::of_a_and_b("hangup", 1);
-    // script(1) is the terminal: killed, it takes it away from whoever runs on it.
-    let mut command = Command::new("script");
+    // Killed, script(1) takes the terminal away from whoever runs on it.
+    let mut command = terminal();
     let program = e2e::scenario::msctl_path();
     command.args(["--quiet", "--flush", "--command"]).arg(format!("exec {} up", program.display())).arg("/dev/null");
     project.prepare(&mut command);
@@ -141,7 +149,7 @@ fn local_a_terminal_that_goes_away_ends_it() {
 #[test]
 fn local_detached_it_outlives_the_terminal() {
     let project = Project::of_a_and_b("detached", 1);
-    let mut command = Command::new("script");
+    let mut command = terminal();
     let program = e2e::scenario::msctl_path();
     let up = format!("{} up --detach && echo it is up; sleep 1000", program.display());
     command.args(["--quiet", "--flush", "--command", &up, "/dev/null"]);
