@@ -59,7 +59,12 @@ fn local_up_in_the_foreground_tells_what_happens_until_down() {
 #[test]
 fn local_ctrl_c_ends_it_at_once_in_the_middle_and_when_all_is_ready() {
     let project = Project::of_a_and_b("ctrl-c", 2);
-    let up = || Background::start(&mut project.msctl_command(&["up"]));
+    let up = || {
+        let mut command = signalled();
+        command.arg(e2e::scenario::msctl_path()).arg("up");
+        project.prepare(&mut command);
+        Background::start(&mut command)
+    };
     // At once: the signal may come before there is anybody to take it.
     let at_once = up();
     at_once.signal(Signal::SIGINT);
@@ -122,11 +127,18 @@ fn local_who_ignores_its_end_is_killed_with_all_that_it_started() {
     project.nothing_left();
 }
 
-/// script(1) is a terminal. What runs on it hears of its end also where these tests run under nohup(1), which lets nobody
-/// hear of it.
-fn terminal() -> Command {
+/// What follows hears signals also where these tests run under nohup(1), or in the background of a script: both let nobody
+/// below them hear some.
+fn signalled() -> Command {
     let mut command = Command::new("env");
-    command.args(["--default-signal=HUP", "script"]);
+    command.arg("--default-signal=HUP,INT");
+    command
+}
+
+/// script(1) is a terminal.
+fn terminal() -> Command {
+    let mut command = signalled();
+    command.arg("script");
     command
 }
 
