@@ -63,7 +63,14 @@ fn local_ctrl_c_ends_it_at_once_in_the_middle_and_when_all_is_ready() {
         let mut command = signalled();
         command.arg(e2e::scenario::msctl_path()).arg("up");
         project.prepare(&mut command);
-        Background::start(&mut command)
+        let up = Background::start(&mut command);
+        // Until then env(1) may still ignore what it is sent. Without a pause: `up` is ready within a few dozen milliseconds.
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while std::fs::read_to_string(format!("/proc/{}/comm", up.id())).is_ok_and(|name| name.trim() != "msctl") {
+            assert!(Instant::now() < deadline, "env(1) does not become msctl");
+            std::thread::yield_now();
+        }
+        up
     };
     // At once: the signal may come before there is anybody to take it.
     let at_once = up();
