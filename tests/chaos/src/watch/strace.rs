@@ -17,6 +17,12 @@ use crate::error::{Failure, Result};
 const CALLS: &str = "trace=write,writev,pwrite64,pwritev,sendto,sendmsg,fdatasync,fsync";
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Whether a process is gone, or only its parent keeps it: proc_pid_stat(5), the field after the name in parentheses.
+fn has_ended(id: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{id}/stat"))
+        .map_or(true, |stat| stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X'])))
+}
+
 /// A tracer; when it ends, however it ends, the traced go on without it.
 #[derive(Debug)]
 pub(crate) struct Strace {
@@ -38,14 +44,25 @@ impl Strace {
         let mut child = command.spawn().map_err(Failure::to("start strace"))?;
         let stderr = child.stderr.take().ok_or_else(|| Failure::new(action, "strace has no stderr"))?;
         let mut lines = BufReader::new(stderr).lines();
-        let mut missing: Vec<_> =
-            ids.iter().map(|id| [format!("Process {id} attached"), format!(" {id}): No such process")]).collect();
+        let mut missing: Vec<(u32, [String; 2])> = ids
+            .iter()
+            .map(|id| (*id, [format!("Process {id} attached"), format!(" {id}): No such process")]))
+            .collect();
         let attached = async {
             while !missing.is_empty() {
                 match lines.next_line().await {
                     // Postgres has processes that come and go.
                     Ok(Some(line)) if line.contains(" attached") || line.ends_with("No such process") => {
-                        missing.retain(|texts| !texts.iter().any(|text| line.contains(text)));
+                        missing.retain(|(_, texts)| !texts.iter().any(|text| line.contains(text)));
+                    }
+                    // What the kernel answers for one that has ended and is not reaped yet.
+                    Ok(Some(line)) if line.ends_with("Operation not permitted") => {
+                        let refused = |id: u32| line.contains(&format!(" {id}):"));
+                        let before = missing.len();
+                        missing.retain(|(id, _)| !(refused(*id) && has_ended(*id)));
+                        if missing.len() == before {
+                            return Err(Failure::new(action, line));
+                        }
                     }
                     Ok(Some(line)) => return Err(Failure::new(action, line)),
                     _ => return Err(Failure::new(action, "strace ended")),
