@@ -17,7 +17,7 @@ use crate::error::{Failure, Result};
 const CALLS: &str = "trace=write,writev,pwrite64,pwritev,sendto,sendmsg,fdatasync,fsync";
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Whether a process is gone, or only its parent keeps it: proc_pid_stat(5), the field after the name in parentheses.
+/// Whether a process is gone, or only its parent keeps it: `proc_pid_stat(5)`, the field after the name in parentheses.
 fn has_ended(id: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{id}/stat"))
         .map_or(true, |stat| stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X'])))
