@@ -134,6 +134,14 @@ impl WaitArgs {
     }
 }
 
+/// The services of a command line, each once: a name that is given twice is done once.
+pub(crate) fn distinct(services: &[String]) -> Vec<String> {
+    let mut services = services.to_vec();
+    services.sort();
+    services.dedup();
+    services
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,14 +7,15 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use ::local::names::JAEGER;
 use http::Uri;
 
 use crate::error::Error;
 use crate::target::{Place, TargetError};
 
 /// Jaeger's port for queries, and for spans by OTLP over HTTP.
-const QUERY_PORT: u16 = 16686;
-const OTLP_PORT: u16 = 4318;
+pub(crate) const QUERY_PORT: u16 = 16686;
+pub(crate) const OTLP_PORT: u16 = 4318;
 /// OTLP over gRPC, which is not spoken here; who takes that takes HTTP beside it.
 const OTLP_GRPC_PORT: u16 = 4317;
 const TRACES_PATH: &str = "/v1/traces";
@@ -92,22 +93,17 @@ impl Jaeger {
     }
 
     pub(crate) fn guess() -> Self {
-        Self::at("jaeger".to_owned(), QUERY_PORT, Source::Guess)
+        Self::at(JAEGER.to_owned(), QUERY_PORT, Source::Guess)
     }
 
     /// What `msctl up` has.
     pub(crate) fn of_up() -> Self {
-        Self::at("jaeger".to_owned(), QUERY_PORT, Source::Up)
+        Self::at(JAEGER.to_owned(), QUERY_PORT, Source::Up)
     }
 
-    /// Behind the endpoint that an environment of msctl.yaml names as `otlp`: it is where its services send their spans,
-    /// and nobody said that a Jaeger is there.
-    pub(crate) fn of_environment(endpoint: &str) -> Option<Self> {
-        Self::behind(endpoint)
-    }
-
-    /// Behind the endpoint that a Deployment's pods export to. `None` when it can't be reached from elsewhere (a
-    /// sidecar, a node's agent) or in plain HTTP.
+    /// Behind the endpoint that a Deployment's pods export to, or that an environment of msctl.yaml names as `otlp`:
+    /// nobody said that a Jaeger is there. `None` when it can't be reached from elsewhere (a sidecar, a node's agent) or
+    /// in plain HTTP.
     pub(crate) fn behind(endpoint: &str) -> Option<Self> {
         let uri: Uri = endpoint.parse().ok()?;
         let host = uri.host()?;
@@ -193,7 +189,7 @@ mod tests {
 
     #[test]
     fn an_environment_with_nothing_but_an_endpoint_names_no_jaeger() {
-        assert_eq!(Jaeger::of_environment("http://otel.ops:4318").unwrap().source, Source::Deployment);
+        assert_eq!(Jaeger::behind("http://otel.ops:4318").unwrap().source, Source::Deployment);
         assert_eq!(Jaeger::asked(&place_of("live", "jaeger.ops").unwrap()).source, Source::Environment);
     }
 

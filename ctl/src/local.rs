@@ -43,7 +43,7 @@ impl Local {
             return Err(Error::usage("--image has no meaning on this machine")
                 .why("a service is a process here, started by its `run` in msctl.yaml"));
         }
-        Wanted::all(services, args, &Layers::Local { project: Box::new(self.project.clone()) })
+        Wanted::all(services, args, Layers::Local { project: &self.project })
     }
 
     pub(crate) fn specs(&self, wanted: &[Wanted]) -> Result<Vec<ServiceSpec>, Error> {
@@ -105,7 +105,7 @@ impl From<::local::Error> for Error {
             Kind::Usage => ExitCode::Usage,
             Kind::RolloutFailed => ExitCode::RolloutFailed,
             Kind::TimedOut => ExitCode::TimedOut,
-            Kind::Failed | Kind::NotFound | Kind::Conflict => ExitCode::Failed,
+            Kind::Failed | Kind::NotUp | Kind::Stopped | Kind::NotFound | Kind::Conflict => ExitCode::Failed,
         };
         let error = why.into_iter().fold(Self::new(code, what), Self::why);
         let error = match log {

@@ -24,7 +24,7 @@ use crate::local::Local;
 use crate::local::way::LocalWay;
 use crate::output::Printer;
 use crate::target::ServiceName;
-use crate::wanted::{Layers, Wanted};
+use crate::wanted::Wanted;
 use crate::way::Way;
 
 /// Where services run.
@@ -53,10 +53,10 @@ pub(crate) type Told<'a> = &'a dyn Fn(&ServiceReport) -> Result<(), Error>;
 
 impl Platform {
     /// The one that the command line means. Asks nobody.
-    pub(crate) fn choose(globals: &Globals) -> Result<Self, Error> {
+    pub(crate) fn choose(globals: &Globals, printer: &Printer) -> Result<Self, Error> {
         let choice::Chosen { platform, note } = choice::choose(globals)?;
         if let Some(note) = note {
-            Printer::from_environment().note(&note);
+            printer.note(&note);
         }
         Ok(platform)
     }
@@ -64,8 +64,8 @@ impl Platform {
     /// Whether the environment of msctl.yaml says, so that it can be used from here, where spans go or are read.
     pub(crate) fn says_where_spans_go(&self) -> bool {
         let Self::Cluster { kubernetes, .. } = self else { return false };
-        let Layers::Cluster { environment: Some(environment), .. } = kubernetes.layers() else { return false };
-        let otlp = environment.otlp.as_deref().and_then(Jaeger::of_environment);
+        let Some(environment) = kubernetes.environment() else { return false };
+        let otlp = environment.otlp.as_deref().and_then(Jaeger::behind);
         otlp.is_some() || environment.jaeger.is_some()
     }
 
@@ -141,8 +141,8 @@ impl Platform {
         }
     }
 
-    pub(crate) async fn logs(&self, args: &LogsArgs) -> Result<Entries, Error> {
-        self.tell_unread(&Printer::from_environment());
+    pub(crate) async fn logs(&self, args: &LogsArgs, printer: &Printer) -> Result<Entries, Error> {
+        self.tell_unread(printer);
         match self {
             Self::Cluster { kubernetes, .. } => verbs::logs::logs(kubernetes.cluster().await?, args).await,
             Self::Local(local) => local.logs(args).await,
@@ -150,8 +150,13 @@ impl Platform {
     }
 
     /// The way to the services of `target`'s namespace, or of the command's own.
-    pub(crate) async fn way(&self, args: &WayArgs, target: Option<&ServiceName>) -> Result<Way, Error> {
-        self.tell_unread(&Printer::from_environment());
+    pub(crate) async fn way(
+        &self,
+        args: &WayArgs,
+        target: Option<&ServiceName>,
+        printer: &Printer,
+    ) -> Result<Way, Error> {
+        self.tell_unread(printer);
         match self {
             Self::Cluster { kubernetes, .. } => {
                 ClusterWay::choose(kubernetes, args, target).await.map(|way| Way::Cluster(Box::new(way)))

@@ -11,6 +11,7 @@ use manifests::values::{ImageReference, UserValues, Values, bundled, defaults, m
 use serde_json::{Value, json};
 
 use crate::cli::deploy::ValuesArgs;
+use crate::cli::distinct;
 use crate::error::{Error, ExitCode, did_you_mean};
 pub(crate) use layers::Layers;
 
@@ -34,10 +35,8 @@ pub(crate) struct Asked {
 
 impl Wanted {
     /// All services of a command line, each with the same files and flags over what the project says of it.
-    pub(crate) fn all(services: &[String], args: &ValuesArgs, layers: &Layers) -> Result<Vec<Self>, Error> {
-        let mut services: Vec<&String> = services.iter().collect();
-        services.sort();
-        services.dedup();
+    pub(crate) fn all(services: &[String], args: &ValuesArgs, layers: Layers<'_>) -> Result<Vec<Self>, Error> {
+        let services = distinct(services);
         for (flag, given) in [("--image", args.image.is_some()), ("--port", args.port.is_some())] {
             if given && services.len() > 1 {
                 return Err(Error::usage(format!("{flag} is for one service, and {} are named", services.len()))
@@ -45,10 +44,10 @@ impl Wanted {
             }
         }
         let files = args.values.iter().map(|path| read_file(path)).collect::<Result<Vec<_>, _>>()?;
-        services.into_iter().map(|service| Self::one(service, args, &files, layers)).collect()
+        services.iter().map(|service| Self::one(service, args, &files, layers)).collect()
     }
 
-    fn one(service: &str, args: &ValuesArgs, files: &[(String, String)], layers: &Layers) -> Result<Self, Error> {
+    fn one(service: &str, args: &ValuesArgs, files: &[(String, String)], layers: Layers<'_>) -> Result<Self, Error> {
         let user = UserInput::read(layers.of(service)?, args, files, layers)?;
         let refused = |why: String| Error::usage(format!("cannot deploy {service}")).why(why);
         names::service(service).map_err(|cause| refused(cause.to_string()))?;
@@ -88,7 +87,7 @@ impl UserInput {
         mut all: UserValues,
         args: &ValuesArgs,
         files: &[(String, String)],
-        layers: &Layers,
+        layers: Layers<'_>,
     ) -> Result<Self, Error> {
         for (text, name) in files {
             all.file(text, name).map_err(|cause| Error::usage(format!("cannot use {name}")).why(cause.to_string()))?;
@@ -173,7 +172,7 @@ mod tests {
 
     fn wanted(services: &[&str], args: &ValuesArgs) -> Result<Vec<Wanted>, Error> {
         let services: Vec<String> = services.iter().map(|&service| service.to_owned()).collect();
-        Wanted::all(&services, args, &Layers::default())
+        Wanted::all(&services, args, Layers::default())
     }
 
     fn set(texts: &[&str]) -> ValuesArgs {

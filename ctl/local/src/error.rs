@@ -36,6 +36,10 @@ pub enum Kind {
     /// What was asked for makes no sense; nothing was tried.
     Usage,
     Failed,
+    /// Nobody runs the project.
+    NotUp,
+    /// Somebody else ends the services meanwhile.
+    Stopped,
     /// A replica can't become ready.
     RolloutFailed,
     TimedOut,

@@ -17,6 +17,7 @@
 pub mod names;
 mod objects;
 mod release;
+pub mod suggest;
 pub mod values;
 
 pub use objects::{HttpRoute, Object, objects};

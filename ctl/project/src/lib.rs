@@ -20,7 +20,6 @@ mod model;
 mod problem;
 mod read;
 mod run;
-mod suggest;
 mod values;
 
 #[cfg(test)]

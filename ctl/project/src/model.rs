@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use manifests::suggest::nearest;
 use manifests::values::UserValues;
 use serde_json::{Value, json};
 
 use crate::problem::{Error, Problem};
 use crate::run::Run;
-use crate::suggest::did_you_mean;
 
 /// Name of the environment that is built in: processes on this machine.
 pub const LOCAL: &str = "local";
@@ -138,7 +138,7 @@ impl Project {
         Unknown {
             kind,
             name: name.to_owned(),
-            near: did_you_mean(name, known.iter().copied()).map(str::to_owned),
+            near: nearest(name, known.iter().copied()).map(str::to_owned),
             known: known.join(", "),
             file: self.file.display().to_string(),
         }

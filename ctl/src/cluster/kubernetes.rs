@@ -1,6 +1,6 @@
 //! A cluster as a platform: connected to when something needs it, and once.
 
-use project::Environment;
+use project::{Environment, Project};
 use reach::Cluster;
 use tokio::sync::OnceCell;
 
@@ -13,23 +13,23 @@ use crate::wanted::Layers;
 #[derive(Debug)]
 pub(crate) struct Kubernetes {
     globals: Globals,
-    /// Of msctl.yaml, which pins the context.
+    /// What says of services what they should be.
+    project: Option<Project>,
+    /// Of the project, which pins the context.
     environment: Option<Environment>,
-    /// What the project says about services.
-    layers: Layers,
     cluster: OnceCell<Cluster>,
 }
 
 impl Kubernetes {
     /// The kubeconfig's current context, or the one of the command line.
-    pub(crate) fn new(globals: Globals, layers: Layers) -> Self {
-        Self { globals, environment: None, layers, cluster: OnceCell::new() }
+    pub(crate) fn new(globals: Globals, project: Option<Project>) -> Self {
+        Self { globals, project, environment: None, cluster: OnceCell::new() }
     }
 
     /// The context that an environment is pinned to; a command line that names another is refused before anything is
     /// written.
-    pub(crate) fn pinned(mut globals: Globals, environment: &Environment, layers: Layers) -> Result<Self, Error> {
-        let Environment { name, context, namespace, .. } = environment;
+    pub(crate) fn pinned(mut globals: Globals, environment: Environment, project: Project) -> Result<Self, Error> {
+        let Environment { name, context, namespace, .. } = &environment;
         if let Some(other) = globals.context.as_ref().filter(|other| *other != context) {
             return Err(Error::usage(format!("environment {name} is pinned to context {context}"))
                 .why(format!("--context asks for {other}"))
@@ -37,14 +37,17 @@ impl Kubernetes {
         }
         globals.context = Some(context.clone());
         globals.namespace = globals.namespace.or_else(|| namespace.clone());
-        Ok(Self { globals, environment: Some(environment.clone()), layers, cluster: OnceCell::new() })
+        Ok(Self { globals, project: Some(project), environment: Some(environment), cluster: OnceCell::new() })
     }
 
-    pub(crate) fn layers(&self) -> &Layers {
-        &self.layers
+    pub(crate) fn layers(&self) -> Layers<'_> {
+        match &self.project {
+            Some(project) => Layers::Cluster { project, environment: self.environment() },
+            None => Layers::None,
+        }
     }
 
-    pub(super) fn environment(&self) -> Option<&Environment> {
+    pub(crate) fn environment(&self) -> Option<&Environment> {
         self.environment.as_ref()
     }
 
@@ -69,6 +72,6 @@ impl Kubernetes {
 #[cfg(test)]
 impl From<Cluster> for Kubernetes {
     fn from(cluster: Cluster) -> Self {
-        Self { cluster: OnceCell::new_with(Some(cluster)), ..Self::new(Globals::default(), Layers::default()) }
+        Self { cluster: OnceCell::new_with(Some(cluster)), ..Self::new(Globals::default(), None) }
     }
 }

@@ -163,7 +163,7 @@ impl ClusterWay {
     pub(crate) async fn jaeger(&self, asked: Option<&Asked>, service: Option<&str>) -> Jaeger {
         let jaeger = match (asked.or(self.jaeger.as_ref()), &self.otlp) {
             (Some(asked), _) => Jaeger::asked(asked),
-            (None, Some(endpoint)) => Jaeger::of_environment(endpoint).unwrap_or_else(Jaeger::guess),
+            (None, Some(endpoint)) => Jaeger::behind(endpoint).unwrap_or_else(Jaeger::guess),
             (None, None) => self.behind(service).await.unwrap_or_else(Jaeger::guess),
         };
         if self.qualify { jaeger.seen_from_anywhere(&self.namespace) } else { jaeger }
@@ -204,14 +204,15 @@ fn refused(cluster: &Cluster, namespace: &str, cause: &TunnelError) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::wanted::Layers;
 
     #[tokio::test]
     async fn a_context_that_was_named_is_never_another_place() {
         let args = WayArgs { via: Some(Via::Direct), relay_image: None, jaeger: None, verbose: false };
         let nowhere = Globals { kubeconfig: Some("/nowhere/config".into()), ..Globals::default() };
-        let anywhere = Kubernetes::new(nowhere.clone(), Layers::default());
+        let anywhere = Kubernetes::new(nowhere.clone(), None);
         assert_eq!(ClusterWay::choose(&anywhere, &args, None).await.unwrap().kind, Way::Direct);
 
         let environment = project::Environment {
@@ -224,8 +225,16 @@ mod tests {
             problems: Vec::new(),
         };
         let named = Globals { context: Some("kind-staging".into()), ..nowhere.clone() };
-        let named = Kubernetes::new(named, Layers::default());
-        let pinned = Kubernetes::pinned(nowhere, &environment, Layers::default()).unwrap();
+        let named = Kubernetes::new(named, None);
+        let project = project::Project {
+            name: "shop".into(),
+            file: "/shop/msctl.yaml".into(),
+            folder: "/shop".into(),
+            services: BTreeMap::new(),
+            environments: BTreeMap::new(),
+            default_environment: None,
+        };
+        let pinned = Kubernetes::pinned(nowhere, environment, project).unwrap();
         for kubernetes in [named, pinned] {
             let error = ClusterWay::choose(&kubernetes, &args, None).await.unwrap_err();
             assert!(error.to_string().contains("cannot connect to a cluster"), "{error}");

@@ -40,7 +40,7 @@ pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) ->
     let asked = telemetry::start(if args.trace { Sampling::Always } else { Sampling::Environment })?;
     let root = Root::start(&outgoing);
 
-    let platform = Platform::choose(globals)?;
+    let platform = Platform::choose(globals, printer)?;
     let route = Route { args: &args, platform: &platform, printer, asked_jaeger, asked, sampled: root.is_sampled() };
     let outcome = result(&route, outgoing, &root, &mut interrupt, &mut sink).await;
     let expected = root.end(outcome.as_ref().err());

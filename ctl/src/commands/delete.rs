@@ -24,7 +24,7 @@ pub(crate) struct Deleted {
 }
 
 pub(crate) async fn run(args: DeleteArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
-    delete(&Platform::choose(globals)?, &args, printer).await
+    delete(&Platform::choose(globals, printer)?, &args, printer).await
 }
 
 async fn delete(platform: &Platform, args: &DeleteArgs, printer: &Printer) -> Result<ExitCode, Error> {

@@ -13,7 +13,7 @@ use crate::output::Printer;
 use crate::platform::Platform;
 
 pub(crate) async fn run(args: DeployArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
-    deploy(&Platform::choose(globals)?, &args, printer).await
+    deploy(&Platform::choose(globals, printer)?, &args, printer).await
 }
 
 async fn deploy(platform: &Platform, args: &DeployArgs, printer: &Printer) -> Result<ExitCode, Error> {

@@ -71,7 +71,7 @@ fn is_alive(pid: u32) -> bool {
 /// False when nobody was there to be told.
 async fn stop(local: &Local, printer: &Printer) -> Result<bool, Error> {
     let client = local.client()?;
-    if client.info().await.is_err_and(|error| error.next.iter().any(|next| next == "msctl up")) {
+    if client.info().await.is_err_and(|error| error.kind == Kind::NotUp) {
         return Ok(false);
     }
     let (events, mut told) = mpsc::channel(QUEUE);

@@ -50,7 +50,7 @@ pub(crate) type Entries = BoxStream<'static, Result<Entry, Error>>;
 
 pub(crate) async fn run(args: LogsArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
     let mut interrupt = Interrupt::listen()?;
-    let platform = Platform::choose(globals)?;
+    let platform = Platform::choose(globals, printer)?;
     let work = Box::pin(logs(&platform, &args, printer));
     tokio::select! {
         biased;
@@ -61,7 +61,7 @@ pub(crate) async fn run(args: LogsArgs, globals: &Globals, printer: &Printer) ->
 }
 
 async fn logs(platform: &Platform, args: &LogsArgs, printer: &Printer) -> Result<ExitCode, Error> {
-    let mut entries = platform.logs(args).await?;
+    let mut entries = platform.logs(args, printer).await?;
     let mut prefixes = Prefixes::default();
     while let Some(first) = entries.next().await {
         // What has come already goes out in one piece.

@@ -44,7 +44,7 @@ pub(crate) async fn run(args: ScaleArgs, globals: &Globals, printer: &Printer) -
         return Err(Error::usage(format!("--min {min} is more than --max {max}"))
             .next(format!("msctl scale {}{namespace} --min {max} --max {min}", args.services.join(" "))));
     }
-    scale(&Platform::choose(globals)?, &args, printer).await
+    scale(&Platform::choose(globals, printer)?, &args, printer).await
 }
 
 async fn scale(platform: &Platform, args: &ScaleArgs, printer: &Printer) -> Result<ExitCode, Error> {

@@ -21,7 +21,7 @@ pub(crate) async fn run(args: StatusArgs, globals: &Globals, printer: &Printer) 
     if args.all_namespaces && globals.namespace.is_some() {
         return Err(Error::usage("-A and -n exclude each other"));
     }
-    let platform = Platform::choose(globals)?;
+    let platform = Platform::choose(globals, printer)?;
     Interrupt::listen()?.or("looking at the services", Box::pin(status(&platform, &args, printer))).await
 }
 

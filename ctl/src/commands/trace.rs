@@ -55,7 +55,7 @@ impl Wanted {
 
 pub(crate) async fn run(args: TraceArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
     let wanted = Wanted::from_args(&args)?;
-    let platform = Platform::choose(globals)?;
+    let platform = Platform::choose(globals, printer)?;
     let mut interrupt = Interrupt::listen()?;
     let patience = Patience::new("asking Jaeger", args.timeout);
     // Large, and once a process.
@@ -89,7 +89,7 @@ async fn fetch(
     printer: &Printer,
 ) -> Result<Trace, Error> {
     let asked = args.way.jaeger.as_deref().map(collector::place).transpose()?;
-    let way = platform.way(&args.way, wanted.place()).await?;
+    let way = platform.way(&args.way, wanted.place(), printer).await?;
     let jaeger = way.jaeger(asked.as_ref(), wanted.place().map(|service| service.name.as_str()));
     let (opened, jaeger) = futures::join!(way.open(&args.way, patience, printer), jaeger);
     let (connector, mut voice) = opened?;

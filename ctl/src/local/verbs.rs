@@ -12,6 +12,7 @@ use super::operation::Operation;
 use crate::cli::WaitArgs;
 use crate::cli::delete::DeleteArgs;
 use crate::cli::deploy::{DeployArgs, DryRun};
+use crate::cli::distinct;
 use crate::cli::logs::LogsArgs;
 use crate::cli::scale::ScaleArgs;
 use crate::cli::status::StatusArgs;
@@ -172,13 +173,6 @@ impl Local {
 
 fn operation(action: String, wait: WaitArgs, printer: &Printer) -> Operation<'_> {
     Operation { action, timeout: wait.timeout, only_begin: !wait.wanted(), printer }
-}
-
-fn distinct(services: &[String]) -> Vec<String> {
-    let mut services = services.to_vec();
-    services.sort();
-    services.dedup();
-    services
 }
 
 /// As the objects of a cluster are written.

@@ -29,9 +29,10 @@ impl LocalWay {
                 .why("services are reached through `msctl up`")
                 .next("leave out --via"));
         }
-        let (client, services) = local.services().await?;
+        let client = local.client()?;
+        let (services, info) = futures::try_join!(client.status(), client.info())?;
         // Of what is up: msctl.yaml may say another by now.
-        let namespace = client.info().await?.namespace;
+        let namespace = info.namespace;
         if let Some(other) = target.and_then(|target| target.namespace.as_ref()).filter(|other| **other != namespace) {
             return Err(Error::usage(format!("there is no namespace {other} on this machine"))
                 .why(format!("what runs here is {namespace}"))

@@ -12,7 +12,6 @@ use crate::cli::Globals;
 use crate::cluster::kubernetes::Kubernetes;
 use crate::error::{Aim, Error};
 use crate::local::Local;
-use crate::wanted::Layers;
 
 /// What the command line means.
 #[derive(Debug)]
@@ -29,12 +28,12 @@ pub(super) fn choose(globals: &Globals) -> Result<Chosen, Error> {
         Ok(Some(project)) => project,
         Ok(None) => {
             return match named {
-                None => Ok(cluster(globals, Layers::None, None, None)),
+                None => Ok(cluster(globals, None, None, None)),
                 Some(name) => Err(nowhere(&format!("there is no environment {name}"))),
             };
         }
         Err(error) if named.is_some() => return Err(error),
-        Err(error) if place_flag(globals).is_some() => return Ok(cluster(globals, Layers::None, Some(error), None)),
+        Err(error) if place_flag(globals).is_some() => return Ok(cluster(globals, None, Some(error), None)),
         Err(error) => return Err(error.next("--context NAME works on a cluster without it")),
     };
     if named.is_none()
@@ -43,8 +42,7 @@ pub(super) fn choose(globals: &Globals) -> Result<Chosen, Error> {
         let file = project.file.display();
         let note =
             format!("{flag} is given, so the environment {default}, which {file} has as default, does not count");
-        let layers = Layers::Cluster { project: Box::new(project), environment: None };
-        return Ok(cluster(globals, layers, None, Some(note)));
+        return Ok(cluster(globals, Some(project), None, Some(note)));
     }
     let choice = project.environment(named).map_err(|cause| match cause {
         Refused::Unknown(cause) => Error::usage(cause.to_string()),
@@ -52,13 +50,10 @@ pub(super) fn choose(globals: &Globals) -> Result<Chosen, Error> {
     })?;
     match choice {
         Choice::Local => local(globals, project),
-        Choice::None => {
-            Ok(cluster(globals, Layers::Cluster { project: Box::new(project), environment: None }, None, None))
-        }
+        Choice::None => Ok(cluster(globals, Some(project), None, None)),
         Choice::Cluster(environment) => {
             let environment = environment.clone();
-            let layers = Layers::Cluster { project: Box::new(project), environment: Some(environment.clone()) };
-            let kubernetes = Box::new(Kubernetes::pinned(globals.clone(), &environment, layers)?);
+            let kubernetes = Box::new(Kubernetes::pinned(globals.clone(), environment, project)?);
             Ok(Chosen { platform: Platform::Cluster { kubernetes, unread: None }, note: None })
         }
     }
@@ -140,8 +135,8 @@ fn nowhere(what: &str) -> Error {
 }
 
 /// Without an environment: the context of the command line, else the kubeconfig's current one.
-fn cluster(globals: &Globals, layers: Layers, unread: Option<Error>, note: Option<String>) -> Chosen {
-    let kubernetes = Box::new(Kubernetes::new(globals.clone(), layers));
+fn cluster(globals: &Globals, project: Option<Project>, unread: Option<Error>, note: Option<String>) -> Chosen {
+    let kubernetes = Box::new(Kubernetes::new(globals.clone(), project));
     Chosen { platform: Platform::Cluster { kubernetes, unread }, note }
 }
 

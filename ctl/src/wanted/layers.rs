@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 use crate::error::Error;
 
 /// The values of msctl.yaml, for one of its environments.
-#[derive(Debug, Clone, Default)]
-pub(crate) enum Layers {
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum Layers<'a> {
     /// There is no project.
     #[default]
     None,
     Cluster {
-        project: Box<Project>,
-        environment: Option<Environment>,
+        project: &'a Project,
+        environment: Option<&'a Environment>,
     },
     Local {
-        project: Box<Project>,
+        project: &'a Project,
     },
 }
 
@@ -26,9 +26,9 @@ pub(crate) enum Layers {
 const LOCAL: [&str; 11] =
     ["admin", "component", "database", "drain", "env", "image", "partOf", "probes", "replicas", "service", "telemetry"];
 
-impl Layers {
+impl Layers<'_> {
     /// The service's own values, then those of the environment.
-    pub(super) fn of(&self, service: &str) -> Result<UserValues, Error> {
+    pub(super) fn of(self, service: &str) -> Result<UserValues, Error> {
         match self {
             Self::None => Ok(UserValues::default()),
             Self::Cluster { project, environment } => {
@@ -67,7 +67,7 @@ impl Layers {
     }
 
     /// What of merged values has another meaning here.
-    pub(super) fn adapt(&self, service: &str, mut values: Value) -> Result<Value, Error> {
+    pub(super) fn adapt(self, service: &str, mut values: Value) -> Result<Value, Error> {
         let Self::Local { project } = self else { return Ok(values) };
         let own = values.pointer("/env/DATABASE_URL").is_some_and(|url| !url.is_null());
         let kind = values.pointer("/database/kind").and_then(Value::as_str).map(str::to_owned);
@@ -96,7 +96,7 @@ impl Layers {
         Ok(values)
     }
 
-    pub(super) fn check_flags(&self, said: &UserValues) -> Result<(), Error> {
+    pub(super) fn check_flags(self, said: &UserValues) -> Result<(), Error> {
         let Self::Local { .. } = self else { return Ok(()) };
         match without_meaning(&said.clone().into_value()) {
             Some(key) => Err(Error::usage(format!("`{key}` has no meaning for a process of this machine"))

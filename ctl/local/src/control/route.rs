@@ -98,7 +98,7 @@ fn failure(error: &Error) -> Response<Body> {
         Kind::NotFound => StatusCode::NOT_FOUND,
         Kind::Conflict => StatusCode::CONFLICT,
         Kind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
-        Kind::Failed | Kind::RolloutFailed => StatusCode::INTERNAL_SERVER_ERROR,
+        Kind::Failed | Kind::NotUp | Kind::RolloutFailed | Kind::Stopped => StatusCode::INTERNAL_SERVER_ERROR,
     };
     json(status, error)
 }

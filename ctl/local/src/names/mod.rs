@@ -22,6 +22,10 @@ pub use error::NameError;
 use crate::balance::{Balancer, Door};
 use host::{Host, Place};
 
+/// The host under which services and `msctl` find whoever keeps traces, as in the demo chart: a service of that name would
+/// be in its place, for good.
+pub const JAEGER: &str = "jaeger";
+
 /// The names of a project; a cheap clone of one table.
 #[derive(Clone, Debug)]
 pub struct Names {

@@ -168,7 +168,7 @@ impl Service {
     }
 
     fn interrupted(&self) -> Error {
-        Error::failed(format!("{} was stopped before it was ready", self.name))
+        Error::new(Kind::Stopped, format!("{} was stopped before it was ready", self.name))
     }
 
     fn not_ready(&self) -> Error {

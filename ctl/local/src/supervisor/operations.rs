@@ -8,15 +8,12 @@ use futures::future::join_all;
 use super::{Supervisor, ports};
 use crate::balance::Balancer;
 use crate::error::{Error, Kind};
-use crate::names::Route;
+use crate::names::{JAEGER, Route};
 use crate::service::{Service, Stop};
 use crate::{Action, Applied, Deleted, Events, Scaled, ServiceSpec};
 
 /// More replicas of one service than this are a slip of the hand: each is a process of this machine.
 const MOST: u32 = 100;
-
-/// The host under which `msctl` finds traces: a service of that name would be in its place, for good.
-const RECEIVER: &str = "jaeger";
 
 /// What is wrong with specs whatever runs.
 pub(super) fn check(specs: &[ServiceSpec]) -> Result<(), Error> {
@@ -31,7 +28,7 @@ pub(super) fn check(specs: &[ServiceSpec]) -> Result<(), Error> {
         if let Some(other) = ports.insert(spec.port, name) {
             return wrong(format!("{other} has its port {} too", spec.port));
         }
-        if name == RECEIVER {
+        if name == JAEGER {
             let error = Error::new(Kind::Usage, format!("cannot deploy {name}"));
             return Err(error
                 .why("the name is that of the receiver of traces that `msctl up` runs itself")

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::formats;
-use super::suggest::nearest;
+use crate::suggest::nearest;
 
 /// One thing that is wrong with values.
 #[derive(Debug, Clone, PartialEq, Eq)]

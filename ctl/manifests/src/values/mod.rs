@@ -12,7 +12,6 @@ mod resolve;
 mod scalar;
 mod schema;
 pub mod set;
-mod suggest;
 pub mod types;
 mod user;
 mod yaml;

@@ -13,8 +13,8 @@ use serde_json::Value;
 use crate::document::{Cursor, Document};
 use crate::model::{Environment, LOCAL, Project, Service, ValuesSource};
 use crate::problem::{Error, Place, Problem};
-use crate::suggest::did_you_mean;
 use crate::values;
+use manifests::suggest::nearest;
 
 /// Reads and checks the text of a file, which has an absolute path.
 pub(crate) fn project(text: &str, file: &Path) -> Result<Project, Error> {
@@ -124,7 +124,7 @@ impl Reader<'_> {
         }
         let known: Vec<&str> =
             known.keys().map(String::as_str).filter(|known| *known != LOCAL).chain([LOCAL]).collect();
-        let hint = match did_you_mean(&name, known.iter().copied()) {
+        let hint = match nearest(&name, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("allowed: {}", known.join(", ")),
         };
@@ -148,7 +148,7 @@ impl Reader<'_> {
                 fields[index] = Some(entry);
                 continue;
             }
-            let near = did_you_mean(key, known).map(|near| format!("did you mean `{near}`?"));
+            let near = nearest(key, known).map(|near| format!("did you mean `{near}`?"));
             let allowed = || format!("allowed here: {}", known.join(", "));
             let hint = hint(key).or(near).unwrap_or_else(allowed);
             self.wrong_key(&entry, format!("unknown key; {hint}"));

@@ -6,6 +6,7 @@ use reach::Cluster;
 use tokio::time::Instant;
 
 use crate::cli::delete::DeleteArgs;
+use crate::cli::distinct;
 use crate::cluster::held::{Held, unless_lost};
 use crate::cluster::inventory::Inventory;
 use crate::cluster::kinds::Reference;
@@ -23,9 +24,7 @@ use crate::output::Printer;
 /// Deletes what deploy made of each, and waits until it is gone.
 pub(crate) async fn delete(cluster: &Cluster, args: &DeleteArgs, printer: &Printer) -> Result<Vec<Deleted>, Error> {
     let started = Instant::now();
-    let mut services = args.services.clone();
-    services.sort();
-    services.dedup();
+    let services = distinct(&args.services);
     let action = format!("delete {}", services.join(", "));
     let mut interrupt = Interrupt::listen()?;
     let mut held = Held::new(cluster);

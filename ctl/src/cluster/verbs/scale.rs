@@ -8,6 +8,7 @@ use reach::Cluster;
 use serde_json::json;
 use tokio::time::Instant;
 
+use crate::cli::distinct;
 use crate::cli::scale::ScaleArgs;
 use crate::cluster::autoscaler::{self, Autoscaler};
 use crate::cluster::deployed;
@@ -23,9 +24,7 @@ use crate::output::Printer;
 /// Sets all, then waits for all.
 pub(crate) async fn scale(cluster: &Cluster, args: &ScaleArgs, printer: &Printer) -> Result<Vec<Scaled>, Error> {
     let started = Instant::now();
-    let mut services = args.services.clone();
-    services.sort();
-    services.dedup();
+    let services = distinct(&args.services);
     let action = format!("scale {}", services.join(", "));
     let mut interrupt = Interrupt::listen()?;
     // Before anything changes, so that no event is missed.

@@ -46,7 +46,7 @@ pub(super) struct Open {
 impl<'a> Route<'a> {
     pub(super) async fn open(&self, outgoing: &Outgoing, patience: &Patience) -> Result<(Open, Voice<'a>), Error> {
         let service = outgoing.target.service();
-        let way = self.platform.way(&self.args.way, service).await?;
+        let way = self.platform.way(&self.args.way, service, self.printer).await?;
         let known = outgoing.target.port.or_else(|| service.and_then(|service| way.known_port(&service.name)));
         let (port, answers) = self.ask(way.clone(), service, known);
 
@@ -139,8 +139,8 @@ mod tests {
             let line = ["msctl", "call", "orders", "-e", environment, "--project", folder.to_str().unwrap()];
             let cli = Cli::try_parse_from(line).unwrap();
             let Command::Call(args) = cli.command else { panic!("another verb") };
-            let platform = Platform::choose(&cli.globals).unwrap();
             let (printer, _, _) = crate::output::tests::captured();
+            let platform = Platform::choose(&cli.globals, &printer).unwrap();
             let asked_jaeger = jaeger.map(|text| collector::place(text).unwrap());
             let asked = Asked { endpoint: Some("http://127.0.0.1:4318/v1/traces".to_owned()) };
             Route { args: &args, platform: &platform, printer: &printer, asked_jaeger, asked, sampled: true }

@@ -84,7 +84,7 @@ pub(super) async fn call_url(url: &str, args: &[&str]) -> Called {
     // Whoever runs the tests may have a cluster; they do not talk to it.
     let globals = Globals { kubeconfig: Some("/nonexistent/kubeconfig".into()), ..Globals::default() };
     let asked = Asked::default();
-    let platform = Platform::choose(&globals).unwrap();
+    let platform = Platform::choose(&globals, &printer).unwrap();
     let route =
         Route { args: &args, platform: &platform, printer: &printer, asked_jaeger: None, asked, sampled: false };
     let outgoing = Outgoing::from_args(&args).unwrap();

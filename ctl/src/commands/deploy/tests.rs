@@ -355,7 +355,7 @@ async fn many_replicas_on_a_file_are_refused_and_nothing_is_applied() {
         "database.kind=sqlite,replicas=1,autoscaling.enabled=true",
     ] {
         let values = crate::cli::deploy::ValuesArgs { set: vec![set.to_owned()], ..Default::default() };
-        let error = Wanted::all(&["service-a".to_owned()], &values, &crate::wanted::Layers::default()).unwrap_err();
+        let error = Wanted::all(&["service-a".to_owned()], &values, crate::wanted::Layers::default()).unwrap_err();
         assert_eq!(error.code(), ExitCode::Usage);
         assert!(error.to_string().contains("set database.kind=postgres, or "), "{error}");
     }

@@ -1,8 +1,9 @@
 //! What all services of a project share: the name proxy, and the receiver of spans.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ::local::names::{Names, Route};
+use ::local::names::{JAEGER, Names, Route};
 use ::local::{Net, Telemetry, proxy};
 use http::Uri;
 use spans::{Limits, Stats, Store};
@@ -10,77 +11,91 @@ use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::collector::{self, OTLP_PORT, QUERY_PORT};
 use crate::error::{Error, ExitCode};
-
-/// Where services and msctl find whoever keeps traces.
-const JAEGER: &str = "jaeger";
-const OTLP_PORT: u16 = 4318;
-const QUERY_PORT: u16 = 16686;
 
 /// Listening as long as it is there.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) net: Net,
     pub(super) telemetry: Telemetry,
-    store: Arc<Store>,
+    /// None where the environment names another one who keeps traces.
+    receiver: Option<Receiver>,
     _proxy: AbortOnDropHandle<()>,
-    _receiver: AbortOnDropHandle<()>,
+}
+
+/// Keeps the spans that it is sent.
+#[derive(Debug)]
+struct Receiver {
+    store: Arc<Store>,
+    _task: AbortOnDropHandle<()>,
     _stop: DropGuard,
 }
 
 impl Shared {
     pub(super) async fn start(namespace: &str) -> Result<Self, Error> {
-        let failed =
-            |cause: std::io::Error| Error::new(ExitCode::Failed, "cannot listen on 127.0.0.1").why(cause.to_string());
-        let proxy_listener = TcpListener::bind("127.0.0.1:0").await.map_err(failed)?;
-        let receiver_listener = TcpListener::bind("127.0.0.1:0").await.map_err(failed)?;
-        let proxy = proxy_listener.local_addr().map_err(failed)?;
-        let receiver = receiver_listener.local_addr().map_err(failed)?;
-
         let names = Names::new(namespace);
         let endpoint = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty());
-        let other = endpoint.as_deref().map(collector).transpose()?;
-        let telemetry = if let (Some((host, port)), Some(endpoint)) = (other, endpoint) {
+        let (endpoint, receiver) = if let Some(endpoint) = endpoint {
+            let (host, port) = otlp(&endpoint)?;
             names.host(JAEGER, OTLP_PORT, Route::Host(host.clone(), port));
             let (host, port) = query()?.unwrap_or((host, QUERY_PORT));
             names.host(JAEGER, QUERY_PORT, Route::Host(host, port));
-            Telemetry { endpoint }
+            (endpoint, None)
         } else {
-            names.host(JAEGER, OTLP_PORT, receiver);
-            names.host(JAEGER, QUERY_PORT, receiver);
-            Telemetry { endpoint: format!("http://{receiver}") }
+            let (listener, address) = listen().await?;
+            names.host(JAEGER, OTLP_PORT, address);
+            names.host(JAEGER, QUERY_PORT, address);
+            (format!("http://{address}"), Some(Receiver::start(listener)))
         };
-
-        let store = Arc::new(Store::new(Limits::default()));
-        let stop = CancellationToken::new();
-        let (kept, stopping) = (store.clone(), stop.clone());
-        let receiver = tokio::spawn(async move {
-            // It fails only where the system has no thread for it; then spans are refused, and services go on.
-            let _ = spans::serve(receiver_listener, kept, stopping).await;
-        });
+        let (listener, proxy) = listen().await?;
         Ok(Self {
             net: Net { names: names.clone(), proxy },
-            telemetry,
-            store,
-            _proxy: AbortOnDropHandle::new(tokio::spawn(proxy::serve(proxy_listener, names))),
-            _receiver: AbortOnDropHandle::new(receiver),
-            _stop: stop.drop_guard(),
+            telemetry: Telemetry { endpoint },
+            receiver,
+            _proxy: AbortOnDropHandle::new(tokio::spawn(proxy::serve(listener, names))),
         })
     }
 
-    pub(super) fn stats(&self) -> Stats {
-        self.store.stats()
+    /// What the receiver has, where there is one.
+    pub(super) fn stats(&self) -> Option<Stats> {
+        self.receiver.as_ref().map(|receiver| receiver.store.stats())
     }
+}
+
+impl Receiver {
+    fn start(listener: TcpListener) -> Self {
+        let store = Arc::new(Store::new(Limits::default()));
+        let stop = CancellationToken::new();
+        let (kept, stopping) = (store.clone(), stop.clone());
+        let task = tokio::spawn(async move {
+            // It fails only where the system has no thread for it; then spans are refused, and services go on.
+            let _ = spans::serve(listener, kept, stopping).await;
+        });
+        Self { store, _task: AbortOnDropHandle::new(task), _stop: stop.drop_guard() }
+    }
+}
+
+/// On any port of this machine alone.
+async fn listen() -> Result<(TcpListener, SocketAddr), Error> {
+    let listening = async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    listening.await.map_err(|cause: std::io::Error| {
+        Error::new(ExitCode::Failed, "cannot listen on 127.0.0.1").why(cause.to_string())
+    })
 }
 
 /// Where the environment of `up` says that traces are read.
 fn query() -> Result<Option<(String, u16)>, Error> {
     let named = std::env::var("MSCTL_JAEGER").ok().filter(|named| !named.is_empty());
-    named.map(|named| crate::collector::place(&named).map(|asked| asked.query())).transpose()
+    named.map(|named| collector::place(&named).map(|asked| asked.query())).transpose()
 }
 
 /// Host and port of a collector that the environment of `up` names.
-fn collector(endpoint: &str) -> Result<(String, u16), Error> {
+fn otlp(endpoint: &str) -> Result<(String, u16), Error> {
     let uri = endpoint.parse::<Uri>().ok();
     let place = uri.as_ref().and_then(|uri| Some((uri.host()?.to_owned(), uri.port_u16().unwrap_or(OTLP_PORT))));
     place.ok_or_else(|| {
@@ -95,8 +110,8 @@ mod tests {
 
     #[test]
     fn a_collector_of_the_environment_is_a_host_and_a_port() {
-        assert_eq!(collector("http://127.0.0.1:4318").unwrap(), ("127.0.0.1".to_owned(), 4318));
-        assert_eq!(collector("https://otel.example").unwrap(), ("otel.example".to_owned(), 4318));
-        assert!(collector("/nowhere").is_err());
+        assert_eq!(otlp("http://127.0.0.1:4318").unwrap(), ("127.0.0.1".to_owned(), 4318));
+        assert_eq!(otlp("https://otel.example").unwrap(), ("otel.example".to_owned(), 4318));
+        assert!(otlp("/nowhere").is_err());
     }
 }

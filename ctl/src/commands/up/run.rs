@@ -54,10 +54,7 @@ async fn up(
     // It may have to wait for the end of what was before.
     let opening = async { Ok(StateFolder::open(&folder, &project.name).await?) };
     let state = interrupt.or("starting", opening).await?;
-    let listener = state.listen()?;
-    let listener = listener
-        .set_nonblocking(true)
-        .and_then(|()| UnixListener::from_std(listener))
+    let listener = UnixListener::from_std(state.listen()?)
         .map_err(|cause| Error::new(ExitCode::Failed, "cannot listen on the control socket").why(cause.to_string()))?;
     let shared = Shared::start(&project.name).await?;
     let (events, mut told) = mpsc::channel(QUEUE);
@@ -156,7 +153,7 @@ impl Living<'_> {
                     is_started = true;
                     match outcome {
                         // Somebody else ends it, and the end of it all says how.
-                        Err(error) if error.kind == Kind::Failed => continue,
+                        Err(error) if error.kind == Kind::Stopped => continue,
                         outcome => outcome?,
                     };
                     // What was said before it stands above it.
@@ -167,8 +164,7 @@ impl Living<'_> {
                 }
                 _ = looks.tick() => {
                     self.teller.own_up();
-                    let stats = self.shared.stats();
-                    if stats.traces_dropped > dropped {
+                    if let Some(stats) = self.shared.stats().filter(|stats| stats.traces_dropped > dropped) {
                         dropped = stats.traces_dropped;
                         let spans = stats.spans_dropped;
                         self.teller.note(format!(

@@ -89,8 +89,7 @@ fn an_msctl_yaml_that_is_wrong_is_told_with_line_and_column() {
 /// The name of the environment that values come from.
 fn environment(platform: &Platform) -> Option<String> {
     let Platform::Cluster { kubernetes, .. } = platform else { panic!("it is this machine") };
-    let Layers::Cluster { environment, .. } = kubernetes.layers() else { panic!("without a project") };
-    environment.as_ref().map(|environment| environment.name.clone())
+    kubernetes.environment().map(|environment| environment.name.clone())
 }
 
 #[test]

@@ -149,13 +149,14 @@ impl Client {
 
     async fn connect(&self) -> Result<UnixStream, Error> {
         let socket = UnixStream::connect(&self.socket).await.map_err(|error| {
-            let failed = Error::failed("cannot reach the `msctl up` of this project");
+            let cannot = |kind: Kind| Error::new(kind, "cannot reach the `msctl up` of this project");
+            let socket = self.socket.display();
             match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                    failed.why(format!("nobody answers at {}", self.socket.display())).next("msctl up")
+                    cannot(Kind::NotUp).why(format!("nobody answers at {socket}")).next("msctl up")
                 }
-                io::ErrorKind::PermissionDenied => failed.why(format!("{} is another user's", self.socket.display())),
-                _ => failed.why(format!("{}: {error}", self.socket.display())),
+                io::ErrorKind::PermissionDenied => cannot(Kind::Failed).why(format!("{socket} is another user's")),
+                _ => cannot(Kind::Failed).why(format!("{socket}: {error}")),
             }
         })?;
         // Specs have passwords in them.

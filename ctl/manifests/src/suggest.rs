@@ -2,8 +2,8 @@
 
 use strsim::osa_distance;
 
-/// The nearest candidate, when it is near enough to be worth naming.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// The nearest candidate, when it is near enough to be worth naming; capitals are no difference.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (word.chars().count() / 3).max(1);
     candidates
         .into_iter()
