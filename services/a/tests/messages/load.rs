@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::message::State;
-use service_a::store::{Accepted, Backend, Lease, New, PostgresStore, SqliteStore, Store};
+use service_a::store::{Backend, PostgresStore, SqliteStore, Store};
 use tokio::task::JoinSet;
 
 use crate::client::{post, until};
+use crate::dead::left_behind;
 use crate::double::{Behaviour, Double};
 use crate::service::{Directory, Service, config};
 
@@ -42,27 +43,9 @@ async fn both<B: Backend>(url: database::Url, open: impl FnOnce(runtime::Context
     let mut stream = JoinSet::new();
     stream.spawn(stream_in(a.address, Arc::clone(&b)));
     b.until(WAITING).await;
-    // As a process that died after its commits leaves them.
     let mut left = Vec::new();
     while left.len() < 5 {
-        let lease = Lease { owner: uuid::Uuid::now_v7(), time: Duration::from_secs(1) };
-        let new = New {
-            id: uuid::Uuid::now_v7(),
-            body: r#"{"from":"the dead"}"#.into(),
-            created_at: outbox::time::now(),
-            traceparent: None,
-            tracestate: None,
-            lease: Some(lease),
-            key: None,
-        };
-        match store.accept(new.clone()).await {
-            Ok(accepted) => {
-                assert_eq!(accepted, Accepted::New);
-                left.push(new.id.to_string());
-            }
-            // It is still being opened.
-            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-        }
+        left.push(left_behind(&store).await.0);
     }
     b.script([Behaviour::Status(500)]);
     let mut failed = None;

@@ -5,6 +5,7 @@ mod answers;
 mod away;
 mod client;
 mod database_trouble;
+mod dead;
 mod delivery;
 mod double;
 mod idempotency;

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use api::message::State;
 use outbox::Mode;
 use runtime::Context;
-use service_a::store::{Accepted, Lease, New, PostgresStore, SqliteStore, Store};
+use service_a::store::{Backend, PostgresStore, SqliteStore, Store};
 
 use crate::client::{post, until};
+use crate::dead::left_behind;
 use crate::double::{Behaviour, Double};
 use crate::service::{Directory, Service, a_and_b_with, config};
 
@@ -30,33 +31,10 @@ async fn a_lease_that_ran_out_is_taken_over_on_postgres() {
     a.stop().await;
 }
 
-/// As a process that died after its commit leaves it.
-async fn taken_over<B: service_a::store::Backend>(store: &Store<B>, b: &Double) {
-    let lease = Lease { owner: uuid::Uuid::now_v7(), time: Duration::from_secs(1) };
-    let new = New {
-        id: uuid::Uuid::now_v7(),
-        body: r#"{"from":"the dead"}"#.into(),
-        created_at: outbox::time::now(),
-        traceparent: None,
-        tracestate: None,
-        lease: Some(lease),
-        key: None,
-    };
-    let accept = async {
-        loop {
-            // The lease begins some time before the commit is through.
-            let began = Instant::now();
-            match store.accept(new.clone()).await {
-                Ok(accepted) => return (accepted, began),
-                // It is still being opened.
-                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-            }
-        }
-    };
-    let (accepted, began) = accept.await;
-    assert_eq!(accepted, Accepted::New);
+async fn taken_over<B: Backend>(store: &Store<B>, b: &Double) {
+    let (id, began) = left_behind(store).await;
     let events = b.until(1).await;
-    assert_eq!(events[0].id(), new.id.to_string());
+    assert_eq!(events[0].id(), id);
     assert!(began.elapsed() > Duration::from_millis(900), "not before the lease ran out: {:?}", began.elapsed());
 }
 

@@ -3,10 +3,10 @@
 use api::message::State;
 use outbox::{Settled, Storage as _};
 use service_a::store::{Backend, Lease, New, Page};
+use test_postgres::Relay;
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, LONG, dead, new, opened};
-use crate::relay::Relay;
 
 crate::on_both!(
     messages_are_listed_by_state_the_newest_first,
@@ -107,7 +107,7 @@ async fn postgres_sends_a_page_and_not_all_that_might_be_on_it() {
     let Some(server) = test_postgres::shared() else { return };
     let database = server.database();
     let relay = Relay::to(&database.url()).await;
-    let (store, large) = (opened(&relay.url).await, format!("{{\"a\":\"{}\"}}", "x".repeat(LARGE)));
+    let (store, large) = (opened(relay.url()).await, format!("{{\"a\":\"{}\"}}", "x".repeat(LARGE)));
     for _ in 0..100 {
         store.accept(new(&large)).await.unwrap();
     }

@@ -6,7 +6,6 @@ mod keys;
 mod life;
 mod lists;
 mod outbox_rows;
-mod relay;
 mod upkeep;
 
 /// Runs each function on both databases.

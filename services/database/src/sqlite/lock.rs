@@ -93,10 +93,11 @@ mod tests {
                     for round in 0..200 {
                         lock.lock().unwrap();
                         assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0);
+                        assert_eq!(holders.fetch_sub(1, Ordering::SeqCst), 1);
+                        // The last thing that is done under the lock: from here on the next may hold a new one.
                         if number == 0 && round % 10 == 0 {
                             std::fs::remove_file(&path).unwrap();
                         }
-                        assert_eq!(holders.fetch_sub(1, Ordering::SeqCst), 1);
                         lock.unlock();
                     }
                 })

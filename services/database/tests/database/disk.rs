@@ -8,7 +8,7 @@ use database::Error;
 use database::postgres::tokio_postgres::{self, NoTls};
 use test_postgres::Options;
 
-use crate::store::{Dir, Write, postgres, row};
+use crate::store::{Db, Dir, Write, postgres, row};
 
 /// A small file system of memory, which root may mount.
 pub(crate) struct Disk<'a>(&'a Path);
@@ -59,6 +59,14 @@ async fn a_full_disk_of_the_server_is_told_and_loses_nothing_and_is_noticed_when
     admin.batch_execute(&format!("ALTER DATABASE {name} SET default_tablespace = small")).await.unwrap();
 
     let db = postgres(&database.url()).opened().await;
+    let full = filled(&db, &disk).await;
+    assert!(matches!(&full, Error::Unavailable { detail } if detail.contains("53100")), "{full:?}");
+    db.close().await;
+}
+
+/// Fills the disk that `db` is on, then gives it room again; what was acknowledged is there at both times. The error of the
+/// write that found no room.
+pub(crate) async fn filled(db: &Db, disk: &Disk<'_>) -> Error {
     let mut written = Vec::new();
     let full = loop {
         let id = i64::try_from(written.len()).unwrap();
@@ -68,7 +76,6 @@ async fn a_full_disk_of_the_server_is_told_and_loses_nothing_and_is_noticed_when
         }
         assert!(written.len() < 200, "4 MB are full by now");
     };
-    assert!(matches!(&full, Error::Unavailable { detail } if detail.contains("53100")), "{full:?}");
     assert!(!written.is_empty());
     assert_eq!(db.ids().await, Ok(written.clone()), "what was acknowledged is there, and can still be read");
 
@@ -77,7 +84,7 @@ async fn a_full_disk_of_the_server_is_told_and_loses_nothing_and_is_noticed_when
     db.write(row(next)).await.expect("there is room again");
     written.push(next);
     assert_eq!(db.ids().await, Ok(written));
-    db.close().await;
+    full
 }
 
 /// Text that can't be compressed.

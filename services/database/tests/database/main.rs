@@ -8,7 +8,6 @@ mod limit;
 mod postgres;
 mod processes;
 mod reads;
-mod relay;
 mod silent;
 mod sqlite;
 mod store;

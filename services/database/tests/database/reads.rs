@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use database::Error;
 use database::postgres::tokio_postgres::{self, NoTls};
+use test_postgres::Relay;
 use tokio::task::JoinHandle;
 
-use crate::relay::Relay;
 use crate::store::{Db, SELECT, postgres, until};
 
 /// One that runs `sql` so many times.
