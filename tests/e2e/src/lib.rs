@@ -3,12 +3,13 @@
 //! Every scenario has a [`Scenario`], which is a namespace of its own, or a [`Project`], which is a folder of its own, so that
 //! all of them run side by side. What makes sense in both places is written once, on a [`World`], and is two tests: `cluster_…`
 //! and `local_…`. All tests whose name starts with `local_` need no cluster, the others do.
-//! When one fails, its pods, processes, events and logs are printed; `MSCTL_E2E_KEEP=1` keeps the namespace or folder for a
-//! closer look. `tests/run test` finds a cluster, loads the images and runs these inside its network.
+//! When one fails, its pods, processes, events and logs are printed, and at their end why; `MSCTL_E2E_KEEP=1` keeps the
+//! namespace or folder for a closer look. `tests/run test` finds a cluster, loads the images and runs these inside its network.
 
 #![expect(clippy::print_stderr, reason = "a failed scenario tells what was going on")]
 
 pub mod background;
+mod failure;
 pub mod http;
 pub mod jaeger;
 pub mod load;

@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 
 use crate::processes::{self, Process};
 use crate::scenario::msctl_path;
-use crate::{Run, eventually, ports};
+use crate::{Run, eventually, failure, ports};
 
 /// In the environment of all that a project starts.
 const MARK: &str = "MSCTL_E2E_PROJECT";
@@ -62,6 +62,7 @@ services:
     /// An empty folder, and a port for each of `services`.
     pub fn new(name: &str, services: &[&'static str]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
+        failure::remember();
         let folder = format!("msctl-e2e-{name}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(folder);
         fs::create_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
@@ -180,9 +181,7 @@ services:
 
 impl Drop for Project {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.dump();
-        }
+        failure::explain(|| self.dump());
         if std::env::var_os("MSCTL_E2E_KEEP").is_some() {
             eprintln!("kept: {}", self.folder.display());
             return;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
-use crate::Run;
+use crate::{Run, failure};
 
 /// One scenario's namespace. Dropping it deletes the namespace; a panic prints what was going on there first.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ impl Scenario {
     #[track_caller]
     pub fn new(name: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
+        failure::remember();
         let namespace = format!("e2e-{name}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let scenario = Self { namespace };
         let manifest = serde_json::json!({
@@ -132,9 +133,7 @@ impl Scenario {
 
 impl Drop for Scenario {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.dump();
-        }
+        failure::explain(|| self.dump());
         if std::env::var_os("MSCTL_E2E_KEEP").is_some() {
             eprintln!("kept: namespace {}", self.namespace);
             return;
