@@ -23,6 +23,11 @@ pub(crate) fn measure(figures: &mut Figures, databases: &Databases, kind: Kind) 
     figures.report(&format!("{kind}: bare, {}", bare::shape(kind)), per_second(|round| round.0), "/s");
     let ratio = median(rounds.iter().map(|(bare, ours)| ours.per_second / bare.per_second));
     figures.at_least(&format!("{kind}: 202s / bare, median of {ROUNDS} rounds"), ratio, BOUND, "");
+    if kind == Kind::Sqlite {
+        // As of Postgres, where every message has its own transaction; there the server lets them share a sync.
+        let alone: Vec<_> = (0..ROUNDS).map(|_| bare::messages_one_by_one(databases).per_second).collect();
+        figures.report(&format!("{kind}: bare, 1 connection, 1 a transaction"), median(alone.into_iter()), "/s");
+    }
     Batches::report(figures, kind, &batches);
     let (bare, ours): (Vec<_>, Vec<_>) = rounds.into_iter().unzip();
     report_cpu(figures, &format!("{kind}, 202s"), "A", &ours);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use database::postgres::tokio_postgres::types::ToSql;
-use database::sqlite::rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use database::sqlite::rusqlite::{self, Connection, Transaction, TransactionBehavior, params};
 use futures::future::{join_all, try_join3};
 use outbox::time::now;
 use uuid::Uuid;
@@ -34,18 +34,10 @@ pub(crate) fn shape(kind: Kind) -> String {
 
 /// What A does for a message.
 pub(crate) fn messages(databases: &Databases, kind: Kind) -> Rate {
-    use service_a::store::{postgres, sqlite};
-
     let database = databases.migrated(kind, api::a::NAME);
     counted(None, databases.pid(kind), |progress| match kind {
-        Kind::Sqlite => in_sqlite(database.path(), progress, |transaction| {
-            let (id, now) = (Uuid::now_v7(), now());
-            let message = params![id.as_bytes(), now, None::<&str>, None::<&str>, BODY];
-            transaction.prepare_cached(sqlite::INSERT_MESSAGE)?.execute(message)?;
-            let row = params![id.as_bytes(), now, None::<[u8; 16]>, 0, now, None::<&str>];
-            transaction.prepare_cached(sqlite::INSERT_OUTBOX)?.execute(row)
-        }),
-        Kind::Postgres => in_postgres(database.url(), progress, postgres::INSERT, || {
+        Kind::Sqlite => in_sqlite(database.path(), progress, SHARING, insert_message),
+        Kind::Postgres => in_postgres(database.url(), progress, service_a::store::postgres::INSERT, || {
             let nothing = vec![None::<&str>];
             vec![
                 Box::new(vec![Uuid::now_v7()]),
@@ -60,13 +52,29 @@ pub(crate) fn messages(databases: &Databases, kind: Kind) -> Rate {
     })
 }
 
+/// What A does for a message on `SQLite`, each with a sync of its own.
+pub(crate) fn messages_one_by_one(databases: &Databases) -> Rate {
+    let database = databases.migrated(Kind::Sqlite, api::a::NAME);
+    counted(None, None, |progress| in_sqlite(database.path(), progress, 1, insert_message))
+}
+
+fn insert_message(transaction: &Transaction<'_>) -> rusqlite::Result<usize> {
+    use service_a::store::sqlite::{INSERT_MESSAGE, INSERT_OUTBOX};
+
+    let (id, now) = (Uuid::now_v7(), now());
+    let message = params![id.as_bytes(), now, None::<&str>, None::<&str>, BODY];
+    transaction.prepare_cached(INSERT_MESSAGE)?.execute(message)?;
+    let row = params![id.as_bytes(), now, None::<[u8; 16]>, 0, now, None::<&str>];
+    transaction.prepare_cached(INSERT_OUTBOX)?.execute(row)
+}
+
 /// What B does for an event.
 pub(crate) fn events(databases: &Databases, kind: Kind) -> Rate {
     use service_b::store::{POSTGRES_RECORD, SQLITE_APPLY, SQLITE_RECORD};
 
     let database = databases.migrated(kind, api::b::NAME);
     counted(None, databases.pid(kind), |progress| match kind {
-        Kind::Sqlite => in_sqlite(database.path(), progress, |transaction| {
+        Kind::Sqlite => in_sqlite(database.path(), progress, SHARING, |transaction| {
             let id = Uuid::now_v7().to_string();
             let new = transaction.prepare_cached(SQLITE_RECORD)?.execute([SOURCE, &id])?;
             assert_eq!(new, 1, "an identifier that was there before");
@@ -79,20 +87,21 @@ pub(crate) fn events(databases: &Databases, kind: Kind) -> Rate {
     })
 }
 
-/// One connection, one transaction after the other.
+/// One connection, one transaction of so many after the other.
 fn in_sqlite(
     path: &Path,
     progress: &Progress,
-    apply: impl Fn(&Transaction<'_>) -> database::sqlite::rusqlite::Result<usize>,
+    sharing: u64,
+    apply: impl Fn(&Transaction<'_>) -> rusqlite::Result<usize>,
 ) {
     let mut connection: Connection = sqlite(path);
     while !progress.is_enough() {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).expect("BEGIN");
-        for _ in 0..SHARING {
+        for _ in 0..sharing {
             apply(&transaction).expect("a row that is new");
         }
         transaction.commit().expect("COMMIT");
-        progress.add(SHARING);
+        progress.add(sharing);
     }
 }
 
