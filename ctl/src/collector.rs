@@ -66,9 +66,16 @@ fn parse(text: &str, source: Source) -> Result<Asked, String> {
 pub(crate) struct Jaeger {
     host: String,
     query_port: u16,
-    otlp_port: u16,
-    otlp_path: String,
+    receiver: Receiver,
     pub(crate) source: Source,
+}
+
+/// Where spans are sent to: Jaeger itself, or a collector before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Receiver {
+    host: String,
+    port: u16,
+    path: String,
 }
 
 /// Who said so.
@@ -111,23 +118,36 @@ impl Jaeger {
         if uri.scheme_str() != Some("http") || local {
             return None;
         }
-        let otlp_port = uri.port_u16().filter(|port| *port != OTLP_GRPC_PORT).unwrap_or(OTLP_PORT);
+        let port = uri.port_u16().filter(|port| *port != OTLP_GRPC_PORT).unwrap_or(OTLP_PORT);
         let path = uri.path().trim_end_matches('/');
-        let otlp_path = if path.ends_with(TRACES_PATH) { path.to_owned() } else { format!("{path}{TRACES_PATH}") };
-        Some(Self { otlp_port, otlp_path, ..Self::at(host.to_owned(), QUERY_PORT, Source::Deployment) })
+        let path = if path.ends_with(TRACES_PATH) { path.to_owned() } else { format!("{path}{TRACES_PATH}") };
+        let receiver = Receiver { host: host.to_owned(), port, path };
+        Some(Self { receiver, ..Self::at(host.to_owned(), QUERY_PORT, Source::Deployment) })
+    }
+
+    /// The same, with spans sent to `endpoint`, where that can be reached from elsewhere.
+    #[must_use]
+    pub(crate) fn fed_at(self, endpoint: &str) -> Self {
+        match Self::behind(endpoint) {
+            Some(Self { receiver, .. }) => Self { receiver, ..self },
+            None => self,
+        }
     }
 
     fn at(host: String, query_port: u16, source: Source) -> Self {
-        Self { host, query_port, otlp_port: OTLP_PORT, otlp_path: TRACES_PATH.to_owned(), source }
+        let receiver = Receiver { host: host.clone(), port: OTLP_PORT, path: TRACES_PATH.to_owned() };
+        Self { host, query_port, receiver, source }
     }
 
     /// The same place for somebody in any namespace: a bare name gets the one it is in.
     #[must_use]
-    pub(crate) fn seen_from_anywhere(self, namespace: &str) -> Self {
-        if self.host.contains('.') || self.host.contains(':') {
-            return self;
+    pub(crate) fn seen_from_anywhere(mut self, namespace: &str) -> Self {
+        for host in [&mut self.host, &mut self.receiver.host] {
+            if !host.contains(['.', ':']) {
+                *host = format!("{host}.{namespace}");
+            }
         }
-        Self { host: format!("{}.{namespace}", self.host), ..self }
+        self
     }
 
     /// `HOST:PORT` of the query API.
@@ -137,7 +157,8 @@ impl Jaeger {
 
     /// The URL that spans are posted to; `None` when what a Deployment says makes none.
     pub(crate) fn traces(&self) -> Option<Uri> {
-        format!("http://{}:{}{}", self.host, self.otlp_port, self.otlp_path).parse().ok()
+        let Receiver { host, port, path } = &self.receiver;
+        format!("http://{host}:{port}{path}").parse().ok()
     }
 
     /// As `--jaeger` takes it.
@@ -191,6 +212,17 @@ mod tests {
     fn an_environment_with_nothing_but_an_endpoint_names_no_jaeger() {
         assert_eq!(Jaeger::behind("http://otel.ops:4318").unwrap().source, Source::Deployment);
         assert_eq!(Jaeger::asked(&place_of("live", "jaeger.ops").unwrap()).source, Source::Environment);
+    }
+
+    #[test]
+    fn spans_go_to_the_endpoint_of_an_environment_and_are_read_from_its_jaeger() {
+        let jaeger = || Jaeger::asked(&place_of("live", "jaeger.ops").unwrap());
+        let query = "jaeger.ops:16686".to_owned();
+        let there = jaeger().fed_at("http://collector:4318").seen_from_anywhere("shop");
+        assert_eq!(addresses(&there), (query.clone(), "http://collector.shop:4318/v1/traces".to_owned()));
+        // It can't be reached from here.
+        let sidecar = jaeger().fed_at("http://localhost:4318");
+        assert_eq!(addresses(&sidecar), (query, "http://jaeger.ops:4318/v1/traces".to_owned()));
     }
 
     #[test]

@@ -9,10 +9,14 @@ use tokio::sync::mpsc;
 /// Where an operation tells what it does. Events are dropped when nobody takes them: no operation waits for a reader.
 pub type Events = mpsc::Sender<Event>;
 
-/// One thing that happened to a replica. Its `Display` is a line for a person.
+/// One thing that happened to a replica, or to an operation. Its `Display` is a line for a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Event {
+    /// An operation that has not begun: another one on the same service is under way.
+    Queued {
+        service: String,
+    },
     Starting {
         replica: String,
     },
@@ -67,9 +71,10 @@ pub enum Event {
 }
 
 impl Event {
-    /// The replica it happened to.
-    pub fn replica(&self) -> &str {
+    /// The replica that it happened to, or the service.
+    pub fn subject(&self) -> &str {
         match self {
+            Self::Queued { service } => service,
             Self::Starting { replica }
             | Self::Waiting { replica, .. }
             | Self::Ready { replica, .. }
@@ -87,8 +92,9 @@ impl Event {
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.replica())?;
+        write!(f, "{}: ", self.subject())?;
         match self {
+            Self::Queued { .. } => f.write_str("waits for the change that is under way"),
             Self::Starting { .. } => f.write_str("starting"),
             Self::Waiting { why, .. } => write!(f, "not ready yet: {why}"),
             Self::Ready { after_ms, .. } => write!(f, "ready in {}", Span(*after_ms)),

@@ -161,10 +161,11 @@ impl ClusterWay {
     }
 
     pub(crate) async fn jaeger(&self, asked: Option<&Asked>, service: Option<&str>) -> Jaeger {
-        let jaeger = match (asked.or(self.jaeger.as_ref()), &self.otlp) {
-            (Some(asked), _) => Jaeger::asked(asked),
-            (None, Some(endpoint)) => Jaeger::behind(endpoint).unwrap_or_else(Jaeger::guess),
-            (None, None) => self.behind(service).await.unwrap_or_else(Jaeger::guess),
+        let jaeger = match (asked, &self.jaeger, &self.otlp) {
+            (Some(asked), _, _) | (None, Some(asked), None) => Jaeger::asked(asked),
+            (None, Some(named), Some(endpoint)) => Jaeger::asked(named).fed_at(endpoint),
+            (None, None, Some(endpoint)) => Jaeger::behind(endpoint).unwrap_or_else(Jaeger::guess),
+            (None, None, None) => self.behind(service).await.unwrap_or_else(Jaeger::guess),
         };
         if self.qualify { jaeger.seen_from_anywhere(&self.namespace) } else { jaeger }
     }

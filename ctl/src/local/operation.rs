@@ -1,8 +1,9 @@
 //! An operation of the supervisor's, waited for: what happens is told, and the wait has an end.
 
+use std::cell::Cell;
 use std::time::Duration;
 
-use ::local::Events;
+use ::local::{Event, Events};
 use tokio::sync::mpsc;
 
 use crate::error::{Error, ExitCode};
@@ -31,6 +32,7 @@ impl Operation<'_> {
     ) -> Result<Option<T>, Error> {
         let (events, mut told) = mpsc::channel(QUEUE);
         let work = work(events);
+        let begun = Cell::new(true);
         let waiting = async {
             tokio::pin!(work);
             loop {
@@ -38,25 +40,32 @@ impl Operation<'_> {
                     biased;
                     outcome = &mut work => return outcome.map(Some).map_err(Error::from),
                     Some(event) = told.recv() => {
-                        if self.only_begin {
+                        let queued = matches!(event, Event::Queued { .. });
+                        if self.only_begin && !queued {
                             self.printer.note(&format!("{} goes on in `msctl up`", self.action));
                             return Ok(None);
                         }
+                        begun.set(!queued);
                         self.printer.live(vec![event.to_string()]);
                     }
                 }
             }
         };
-        let waiting = async { tokio::time::timeout(self.timeout, waiting).await.unwrap_or_else(|_| Err(self.late())) };
-        let what = format!("{}; it goes on in `msctl up`", self.action);
+        let waiting =
+            async { tokio::time::timeout(self.timeout, waiting).await.unwrap_or_else(|_| Err(self.late(begun.get()))) };
+        let what = format!("{}; what has begun goes on in `msctl up`", self.action);
         let outcome = Interrupt::listen()?.or(&what, Box::pin(waiting)).await;
         self.printer.clear_live();
         outcome
     }
 
-    fn late(&self) -> Error {
+    fn late(&self, begun: bool) -> Error {
         Error::new(ExitCode::TimedOut, format!("{} is not done after {:?}", self.action, self.timeout))
-            .why("it goes on in `msctl up`")
+            .why(if begun {
+                "it goes on in `msctl up`"
+            } else {
+                "another change was under way; this one has not begun"
+            })
             .next("msctl status --local")
     }
 }

@@ -23,7 +23,7 @@ pub(super) const NDJSON: &str = "application/x-ndjson";
 /// Events that a client is behind with; more are lost to it.
 const BEHIND: usize = 1024;
 
-/// Runs an operation to its end, whatever becomes of the client, and tells the client about it meanwhile.
+/// Runs an operation to its end, whatever becomes of the client once it has begun, and tells the client about it meanwhile.
 pub(super) fn operation<T, F>(work: impl FnOnce(Events) -> F) -> Response<Body>
 where
     T: Serialize + Send + 'static,
@@ -33,11 +33,18 @@ where
     let (write, lines) = mpsc::channel(BEHIND);
     let work = work(tell);
     tokio::spawn(async move {
-        let teller = async {
-            // Ends when the operation has dropped its end, which it may do before it is done.
-            while let Some(event) = events.recv().await {
-                // Lost on a client that does not read, or has gone.
-                let _ = write.try_send(line(&Line::<_, ()>::Event(event)));
+        let tell = write.clone();
+        let teller = async move {
+            // Ends when the operation has dropped its end, which it may do before it is done, and when the client has gone:
+            // an operation that has not begun then need not.
+            loop {
+                let event = tokio::select! {
+                    event = events.recv() => event,
+                    () = tell.closed() => None,
+                };
+                let Some(event) = event else { break };
+                // Lost on a client that does not read.
+                let _ = tell.try_send(line(&Line::<_, ()>::Event(event)));
             }
         };
         let (result, ()) = tokio::join!(work, teller);

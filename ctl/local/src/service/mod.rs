@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::join_all;
 use jiff::Timestamp;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::balance::{Backend, Balancer};
@@ -27,6 +28,7 @@ use crate::{Event, Events, ServiceSpec};
 
 use replica::Replica;
 pub(crate) use replica::Stop;
+pub(crate) use rollout::Successor;
 
 /// What all services of a supervisor share.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ pub(crate) struct Service {
     pub(crate) name: String,
     context: Arc<Context>,
     inner: Mutex<Inner>,
+    /// How many wait to take the place of the change that is under way.
+    successors: watch::Sender<usize>,
 }
 
 #[derive(Debug)]
@@ -82,7 +86,7 @@ impl Service {
             operation: None,
             failed: None,
         };
-        Arc::new(Self { name: spec.name, context, inner: Mutex::new(inner) })
+        Arc::new(Self { name: spec.name, context, inner: Mutex::new(inner), successors: watch::Sender::new(0) })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
-use jiff::Timestamp;
 use tokio::time::timeout;
 
 use super::replica::{Replica, Snapshot, Stop};
 use super::{Operation, Service, life};
 use crate::balance::Balancer;
 use crate::error::{Error, Kind};
-use crate::event::Span;
+use crate::event::{Event, Span};
 use crate::status::{Reason, ReplicaState};
 use crate::{Events, ServiceSpec};
 
@@ -45,7 +44,7 @@ impl Service {
             let mut inner = self.inner();
             let mut balancers = std::mem::take(&mut inner.balancers);
             if replaced.is_ok() {
-                (inner.spec, inner.since) = (spec, Timestamp::now());
+                inner.spec = spec;
                 balancers.reverse();
             }
             let left = balancers.split_off(balancers.len().min(1));
@@ -54,6 +53,12 @@ impl Service {
         };
         join_all(left.into_iter().map(Balancer::close)).await;
         self.outcome(replaced)
+    }
+
+    /// Waits until the replicas that are there are ready, or can't be. Nothing is undone: nothing was changed.
+    pub(crate) async fn settle(self: &Arc<Self>, events: Option<Events>) -> Result<(), Error> {
+        let _operation = self.operation(events);
+        self.all_ready().await
     }
 
     /// The number of replicas before, and those that are ready now.
@@ -66,6 +71,8 @@ impl Service {
             self.inner().wanted = before;
         }
         self.outcome(scaled)?;
+        // Those that were there before, too.
+        self.all_ready().await?;
         Ok((before, self.ready()))
     }
 
@@ -145,10 +152,19 @@ impl Service {
         Ok(())
     }
 
+    async fn all_ready(&self) -> Result<(), Error> {
+        let replicas = self.inner().replicas.clone();
+        for replica in replicas.iter().filter(|replica| !replica.is_ready()) {
+            let why = replica.snapshot().why.unwrap_or_else(|| "its probes say nothing".to_owned());
+            self.tell(&Event::Waiting { replica: replica.name.clone(), why });
+        }
+        try_join_all(replicas.iter().map(|replica| self.wait_ready(replica))).await.map(drop)
+    }
+
     async fn wait_ready(&self, replica: &Arc<Replica>) -> Result<(), Error> {
         // The startup probe's budget, and as much for becoming ready then; a crash or two included.
         let patience = replica.spec.startup.budget().saturating_mul(2).max(Duration::from_secs(1));
-        let mut state = replica.state.subscribe();
+        let (mut state, mut successors) = (replica.state.subscribe(), self.successors.subscribe());
         let decided = state.wait_for(|snapshot| match snapshot.state {
             ReplicaState::Ready | ReplicaState::Ended => true,
             _ => snapshot.failure.as_ref().is_some_and(|failure| failure.for_good || failure.in_a_row >= TRIES),
@@ -159,6 +175,7 @@ impl Service {
                 Ok(Err(_)) | Err(_) => return Err(self.never_ready(replica, patience)),
             },
             () = self.context.closing.cancelled() => return Err(self.interrupted()),
+            Ok(_) = successors.wait_for(|count| *count > 0) => return Err(self.succeeded()),
         };
         match snapshot.state {
             ReplicaState::Ready => Ok(()),
@@ -169,6 +186,11 @@ impl Service {
 
     fn interrupted(&self) -> Error {
         Error::new(Kind::Stopped, format!("{} was stopped before it was ready", self.name))
+    }
+
+    fn succeeded(&self) -> Error {
+        Error::new(Kind::Stopped, format!("{} was changed again before it was ready", self.name))
+            .next("msctl status --local")
     }
 
     fn not_ready(&self) -> Error {
@@ -202,6 +224,23 @@ impl Service {
     fn operation(self: &Arc<Self>, events: Option<Events>) -> UnderWay {
         self.inner().operation = Some(Operation { events });
         UnderWay(self.clone())
+    }
+}
+
+/// Until it is dropped, a change that waits for replicas gives up: it might wait for good.
+#[derive(Debug)]
+pub(crate) struct Successor(Arc<Service>);
+
+impl Successor {
+    pub(crate) fn of(service: Arc<Service>) -> Self {
+        service.successors.send_modify(|count| *count += 1);
+        Self(service)
+    }
+}
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        self.0.successors.send_modify(|count| *count -= 1);
     }
 }
 

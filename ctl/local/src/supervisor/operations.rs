@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
+use tokio::sync::OwnedMutexGuard;
 
 use super::{Supervisor, ports};
 use crate::balance::Balancer;
 use crate::error::{Error, Kind};
 use crate::names::{JAEGER, Route};
-use crate::service::{Service, Stop};
-use crate::{Action, Applied, Deleted, Events, Scaled, ServiceSpec};
+use crate::service::{Service, Stop, Successor};
+use crate::{Action, Applied, Deleted, Event, Events, Scaled, ServiceSpec};
 
 /// More replicas of one service than this are a slip of the hand: each is a process of this machine.
 const MOST: u32 = 100;
@@ -62,7 +63,10 @@ pub(super) async fn apply(
 ) -> Result<Vec<Applied>, Error> {
     let operations = specs.into_iter().map(|spec| {
         let (supervisor, events) = (supervisor.clone(), events.clone());
-        detached(async move { apply_one(&supervisor, spec, events).await })
+        async move {
+            let turn = turn(&supervisor, &spec.name, Turn::Replaces, events.as_ref()).await?;
+            detached(turn, async move { apply_one(&supervisor, spec, events).await }).await
+        }
     });
     all(join_all(operations).await)
 }
@@ -82,8 +86,6 @@ pub(super) fn all(outcomes: Vec<Result<Applied, Error>>) -> Result<Vec<Applied>,
 }
 
 async fn apply_one(supervisor: &Supervisor, spec: ServiceSpec, events: Option<Events>) -> Result<Applied, Error> {
-    let turn = supervisor.turn(&spec.name);
-    let _turn = turn.lock().await;
     let (name, wanted) = (spec.name.clone(), spec.replicas);
     let (action, service) = match supervisor.service(&name) {
         Err(_) => {
@@ -124,6 +126,7 @@ async fn configure(
 ) -> Result<Action, Error> {
     let now = service.spec();
     if service.is_as(&spec) {
+        service.settle(events).await?;
         return Ok(Action::Unchanged);
     }
     let moved = if now.port == spec.port { None } else { Some(listen(supervisor, &spec).await?) };
@@ -153,10 +156,9 @@ async fn listen(supervisor: &Supervisor, spec: &ServiceSpec) -> Result<Balancer,
 
 pub(super) async fn scale(supervisor: &Supervisor, name: &str, replicas: u32, events: Events) -> Result<Scaled, Error> {
     limit(name, replicas)?;
+    let turn = turn(supervisor, name, Turn::Follows, Some(&events)).await?;
     let (supervisor, name) = (supervisor.clone(), name.to_owned());
-    detached(async move {
-        let turn = supervisor.turn(&name);
-        let _turn = turn.lock().await;
+    detached(turn, async move {
         let (before, ready) = supervisor.service(&name)?.scale(replicas, Some(events)).await?;
         Ok(Scaled { before, replicas, ready })
     })
@@ -164,21 +166,68 @@ pub(super) async fn scale(supervisor: &Supervisor, name: &str, replicas: u32, ev
 }
 
 pub(super) async fn delete(supervisor: &Supervisor, name: &str, events: Events) -> Result<Deleted, Error> {
+    let service = supervisor.service(name)?;
+    let turn = turn(supervisor, name, Turn::Replaces, Some(&events)).await?;
     let (supervisor, name) = (supervisor.clone(), name.to_owned());
-    detached(async move {
-        let turn = supervisor.turn(&name);
-        let _turn = turn.lock().await;
-        let replicas = supervisor.service(&name)?.delete(events).await;
+    detached(turn, async move {
+        // One that was given up while it was waited for is gone already.
+        let replicas = supervisor.service(&name).unwrap_or(service).delete(events).await;
         supervisor.remove(&name);
         Ok(Deleted { name, replicas })
     })
     .await
 }
 
+/// What an operation does to the one that is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// Takes the place of one that still waits for replicas.
+    Replaces,
+    /// Waits for its end.
+    Follows,
+}
+
+/// The right to change a service. An operation that waits for it goes when whoever asked for it does.
+async fn turn(
+    supervisor: &Supervisor,
+    name: &str,
+    turn: Turn,
+    events: Option<&Events>,
+) -> Result<OwnedMutexGuard<()>, Error> {
+    let held = supervisor.turn(name);
+    if let Ok(held) = held.clone().try_lock_owned() {
+        return Ok(held);
+    }
+    let left = async {
+        match events {
+            Some(events) => {
+                let _ = events.try_send(Event::Queued { service: name.to_owned() });
+                events.closed().await;
+            }
+            None => std::future::pending().await,
+        }
+    };
+    let _successor = match turn {
+        Turn::Replaces => supervisor.service(name).ok().map(Successor::of),
+        Turn::Follows => None,
+    };
+    tokio::select! {
+        biased;
+        held = held.lock_owned() => Ok(held),
+        () = left => Err(Error::new(Kind::Stopped, format!("nobody waits any more for the change of {name}"))),
+    }
+}
+
 /// Goes on when whoever waits for it goes away: half a change is worse than a whole one.
 async fn detached<T: Send + 'static>(
+    turn: OwnedMutexGuard<()>,
     operation: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
+    let operation = async move {
+        let outcome = operation.await;
+        drop(turn);
+        outcome
+    };
     match tokio::spawn(operation).await {
         Ok(outcome) => outcome,
         Err(error) => Err(Error::failed("the operation broke off").why(error)),

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use local::{Action, Kind, ServiceState};
+use local::{Action, Error, Kind, ServiceSpec, ServiceState};
 
 use crate::Cases;
-use crate::project::{Project, get, nobody, run, wait, with};
+use crate::project::{Project, Running, get, nobody, run, wait, with};
 use crate::service::fault;
 
 pub(crate) fn cases() -> Cases {
@@ -19,6 +19,12 @@ pub(crate) fn cases() -> Cases {
         ("a_service_is_scaled_to_none_and_back", a_service_is_scaled_to_none_and_back),
         ("a_deleted_service_frees_its_port", a_deleted_service_frees_its_port),
         ("an_operation_goes_on_when_nobody_waits", an_operation_goes_on_when_nobody_waits),
+        (
+            "what_is_not_ready_is_waited_for_though_nothing_changes",
+            what_is_not_ready_is_waited_for_though_nothing_changes,
+        ),
+        ("a_deploy_takes_the_place_of_one_that_is_stuck", a_deploy_takes_the_place_of_one_that_is_stuck),
+        ("an_operation_that_has_not_begun_goes_with_who_asked", an_operation_that_has_not_begun_goes_with_who_asked),
     ]
 }
 
@@ -195,4 +201,84 @@ fn an_operation_goes_on_when_nobody_waits() {
         wait("three replicas are ready", || up.supervisor.status()[0].ready == 3);
         up.stop().await;
     });
+}
+
+fn what_is_not_ready_is_waited_for_though_nothing_changes() {
+    run(async {
+        let project = Project::new();
+        let mut spec = project.spec("a", 1);
+        (spec.startup.period_ms, spec.startup.failures) = (100, 10);
+        let up = project.up(vec![spec.clone()]).await;
+        get(spec.port, "/sicken").unwrap();
+        wait("it is not ready", || up.supervisor.status()[0].ready == 0);
+
+        for outcome in [
+            up.supervisor.apply(vec![spec.clone()], nobody()).await.map(drop),
+            up.supervisor.scale("a", 1, nobody()).await.map(drop),
+        ] {
+            let error = outcome.unwrap_err();
+            assert_eq!(error.kind, Kind::RolloutFailed);
+            assert!(error.why[0].contains("500 Internal Server Error"), "{error}");
+        }
+        // The new one is ready, and the old one is not.
+        assert_eq!(up.supervisor.scale("a", 2, nobody()).await.unwrap_err().kind, Kind::RolloutFailed);
+        let status = &up.supervisor.status()[0];
+        assert_eq!((status.wanted, status.ready), (2, 1), "what was scaled stays");
+        up.stop().await;
+    });
+}
+
+/// A supervisor with a deploy under way that would take minutes to fail.
+async fn stuck(project: &Project) -> (Running, ServiceSpec, tokio::task::JoinHandle<Result<(), Error>>) {
+    let spec = project.spec("a", 1);
+    let up = project.up(vec![spec.clone()]).await;
+    let mut unready = with(&spec, "FAULT", fault::UNREADY);
+    (unready.startup.period_ms, unready.startup.failures) = (1000, 100);
+    let supervisor = up.supervisor.clone();
+    let deploy = tokio::spawn(async move { supervisor.apply(vec![unready], nobody()).await.map(drop) });
+    wait("the new replica is there", || up.supervisor.status()[0].replicas.len() == 2);
+    (up, spec, deploy)
+}
+
+fn a_deploy_takes_the_place_of_one_that_is_stuck() {
+    run(async {
+        let project = Project::new();
+        let (up, spec, deploy) = stuck(&project).await;
+        let applied = up.supervisor.apply(vec![with(&spec, "VERSION", "3")], waiting()).await.unwrap();
+        assert_eq!((applied[0].action, applied[0].ready), (Action::Configured, 1));
+        let error = deploy.await.unwrap().unwrap_err();
+        assert_eq!(error.kind, Kind::Stopped);
+        assert_eq!(error.what, "a was changed again before it was ready");
+        up.stop().await;
+
+        let (up, _, deploy) = stuck(&project).await;
+        assert_eq!(up.supervisor.delete("a", waiting()).await.unwrap().name, "a");
+        assert_eq!(deploy.await.unwrap().unwrap_err().kind, Kind::Stopped);
+        assert_eq!(up.supervisor.status(), []);
+        up.stop().await;
+    });
+}
+
+fn an_operation_that_has_not_begun_goes_with_who_asked() {
+    run(async {
+        let project = Project::new();
+        let (up, spec, deploy) = stuck(&project).await;
+        let (events, mut told) = tokio::sync::mpsc::channel(8);
+        let supervisor = up.supervisor.clone();
+        let scale = tokio::spawn(async move { supervisor.scale("a", 3, events).await });
+        assert_eq!(told.recv().await.unwrap().to_string(), "a: waits for the change that is under way");
+        drop(told);
+        assert_eq!(scale.await.unwrap().unwrap_err().kind, Kind::Stopped);
+        up.supervisor.apply(vec![spec], waiting()).await.unwrap();
+        deploy.await.unwrap().unwrap_err();
+        assert_eq!(up.supervisor.status()[0].wanted, 1);
+        up.stop().await;
+    });
+}
+
+/// Who asks for an operation, and waits for its turn.
+fn waiting() -> tokio::sync::mpsc::Sender<local::Event> {
+    let (events, mut told) = tokio::sync::mpsc::channel(8);
+    tokio::spawn(async move { while told.recv().await.is_some() {} });
+    events
 }
