@@ -30,6 +30,9 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<ExitCode, Error> {
         _ => {}
     }
     let aim = platform::flag(&cli.globals);
+    if let Some(aim) = &aim {
+        printer.aim(aim.clone());
+    }
     let runtime = runtime(&cli.command).map_err(|cause| {
         Error::new(ExitCode::Failed, "cannot start the asynchronous runtime").why(cause.to_string())
     })?;

@@ -69,6 +69,47 @@ pub(crate) struct Aim {
     pub(crate) project: Option<String>,
     /// `--local`, `-e staging`, or those of a cluster.
     pub(crate) place: Vec<String>,
+    /// `-n shop`.
+    pub(crate) namespace: Option<String>,
+}
+
+impl Aim {
+    /// `text` with these flags in each of msctl's commands in it that say nothing else.
+    pub(crate) fn applied(&self, text: &str) -> String {
+        const MSCTL: &str = "msctl ";
+        let mut aimed = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(MSCTL) {
+            let (before, command) = rest.split_at(at);
+            aimed.push_str(before);
+            let is_word = !before.ends_with(|c: char| c.is_alphanumeric() || "-_./".contains(c));
+            let end = command.find([';', '`', ',']).unwrap_or(command.len());
+            let (command, after) = command.split_at(end);
+            let verb = command[MSCTL.len()..].split(' ').next().unwrap_or_default();
+            let (head, tail) = command.split_at(MSCTL.len() + verb.len());
+            aimed.push_str(head);
+            if is_word {
+                self.flags(verb, tail).for_each(|flag| aimed.extend([" ", flag]));
+            }
+            aimed.push_str(tail);
+            rest = after;
+        }
+        aimed + rest
+    }
+
+    /// What `msctl VERB` lacks, with the words after it. One that says where by itself means that.
+    fn flags<'a>(&'a self, verb: &str, words: &str) -> impl Iterator<Item = &'a str> {
+        const ANYWHERE: [&str; 7] = ["call", "delete", "deploy", "logs", "scale", "status", "trace"];
+        const HERE: [&str; 2] = ["up", "down"];
+        let has = |flags: &[&str]| words.split(' ').any(|word| flags.contains(&word));
+        let anywhere = ANYWHERE.contains(&verb);
+        let project = (anywhere || HERE.contains(&verb)) && !has(&["--project"]);
+        let place = anywhere && !has(&["-e", "--local", "--context"]);
+        let namespace = anywhere && !has(&["-n", "--namespace", "-A", "--local"]);
+        let project = self.project.iter().filter(move |_| project);
+        let namespace = self.namespace.iter().filter(move |_| namespace);
+        project.chain(self.place.iter().filter(move |_| place)).chain(namespace).map(String::as_str)
+    }
 }
 
 /// What a person reads when a command fails.
@@ -164,21 +205,8 @@ impl Error {
     /// Makes the commands to run next mean the place that this one meant.
     #[must_use]
     pub(crate) fn aimed(mut self, aim: &Aim) -> Self {
-        const ANYWHERE: [&str; 7] = ["call", "delete", "deploy", "logs", "scale", "status", "trace"];
-        const HERE: [&str; 2] = ["up", "down"];
         for next in &mut self.0.next {
-            let Some(verb) = next.strip_prefix("msctl ").and_then(|rest| rest.split(' ').next()) else { continue };
-            let anywhere = ANYWHERE.contains(&verb);
-            if !anywhere && !HERE.contains(&verb) {
-                continue;
-            }
-            let at = "msctl ".len() + verb.len();
-            // One that says where by itself means that.
-            let has_place = ["-e", "--local", "--context"].iter().any(|flag| next.split(' ').any(|word| word == *flag));
-            let project = aim.project.iter().filter(|_| !next.contains("--project "));
-            let place = aim.place.iter().filter(|_| anywhere && !has_place);
-            let flags: String = project.chain(place).flat_map(|flag| [" ", flag]).collect();
-            next.insert_str(at, &flags);
+            *next = aim.applied(next);
         }
         self
     }
@@ -254,23 +282,36 @@ mod tests {
             .next("msctl status --local")
             .next("msctl up")
             .next("msctl update")
-            .next("kubectl get pods");
+            .next("kubectl get pods")
+            .next("msctl trace A shows it; `msctl call A -n x` makes one");
         let next =
             |aim: Aim| -> Vec<String> { error.clone().aimed(&aim).rest().into_iter().map(|(_, next)| next).collect() };
         let local = || vec!["--local".to_owned()];
         assert_eq!(
-            next(Aim { project: None, place: local() }),
-            ["msctl status --local service-a", "msctl status --local", "msctl up", "msctl update", "kubectl get pods"]
+            next(Aim { place: local(), ..Aim::default() }),
+            [
+                "msctl status --local service-a",
+                "msctl status --local",
+                "msctl up",
+                "msctl update",
+                "kubectl get pods",
+                "msctl trace --local A shows it; `msctl call --local A -n x` makes one"
+            ]
         );
         assert_eq!(
-            next(Aim { project: Some("--project shop".to_owned()), place: local() }),
+            next(Aim { project: Some("--project shop".to_owned()), place: local(), namespace: None }),
             [
                 "msctl status --project shop --local service-a",
                 "msctl status --project shop --local",
                 "msctl up --project shop",
                 "msctl update",
-                "kubectl get pods"
+                "kubectl get pods",
+                "msctl trace --project shop --local A shows it; `msctl call --project shop --local A -n x` makes one"
             ]
+        );
+        assert_eq!(
+            next(Aim { namespace: Some("-n shop".to_owned()), ..Aim::default() })[5],
+            "msctl trace -n shop A shows it; `msctl call A -n x` makes one"
         );
     }
 

@@ -12,6 +12,8 @@ pub(crate) struct Interrupt {
     ctrl_c: Signal,
     terminate: Signal,
     hangup: Option<Signal>,
+    /// Held, so that it is not SIGHUP's default that happens.
+    _deaf: Option<Signal>,
 }
 
 impl Interrupt {
@@ -21,7 +23,13 @@ impl Interrupt {
             ctrl_c: listen(SignalKind::interrupt(), "Ctrl-C")?,
             terminate: listen(SignalKind::terminate(), "SIGTERM")?,
             hangup: None,
+            _deaf: None,
         })
+    }
+
+    /// SIGHUP does nothing.
+    pub(crate) fn listen_without_hangup() -> Result<Self, Error> {
+        Ok(Self { _deaf: Some(listen(SignalKind::hangup(), "SIGHUP")?), ..Self::listen()? })
     }
 
     /// For what must not be left half-way by a terminal that goes away: SIGHUP too, unless `nohup` said otherwise.
@@ -34,7 +42,7 @@ impl Interrupt {
 
     /// Resolves at the next signal.
     pub(crate) async fn signalled(&mut self) {
-        let Self { ctrl_c, terminate, hangup } = self;
+        let Self { ctrl_c, terminate, hangup, .. } = self;
         let hangup = async {
             match hangup {
                 Some(hangup) => hangup.recv().await,

@@ -64,7 +64,7 @@ impl Local {
     /// Whoever runs the project.
     pub(crate) fn client(&self) -> Result<Client, Error> {
         match Running::read(&self.state()) {
-            Some(running) => Ok(Client::new(running.socket)),
+            Some(running) => Ok(running.into()),
             None => Err(self.not_up()),
         }
     }
@@ -89,10 +89,9 @@ impl Local {
         let error = if names.is_empty() { error } else { error.why(format!("there are {}", names.join(", "))) };
         let error = error.place(format!("project {}", self.project.file.display()));
         match did_you_mean(service, names) {
+            // It is not another one that is meant.
+            _ if self.project.services.contains_key(service) => error.next(format!("msctl deploy {service} --local")),
             Some(near) => error.next(format!("did you mean {near}?")),
-            None if self.project.services.contains_key(service) => {
-                error.next(format!("msctl deploy {service} --local"))
-            }
             None => error.next("msctl status --local"),
         }
     }

@@ -6,11 +6,11 @@ pub(crate) mod table;
 
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::Serialize;
 
-use crate::error::{Error, ExitCode};
+use crate::error::{Aim, Error, ExitCode};
 use live::Live;
 pub(crate) use paint::Paint;
 
@@ -32,6 +32,8 @@ pub(crate) struct Printer {
     stderr: Mutex<(Stream, Live)>,
     colour: Colour,
     closed: AtomicBool,
+    /// Where the commands that it hints at are meant to work.
+    aim: OnceLock<Aim>,
 }
 
 impl std::fmt::Debug for Printer {
@@ -58,6 +60,7 @@ impl Printer {
             stderr: Mutex::new((stderr, Live::new(live))),
             colour,
             closed: AtomicBool::new(false),
+            aim: OnceLock::new(),
         }
     }
 
@@ -128,9 +131,16 @@ impl Printer {
         self.styled(&format!("{} {}", self.paint_err(Paint::Yellow, "warning:"), printable(text)));
     }
 
+    /// From here on, commands in hints mean this place.
+    pub(crate) fn aim(&self, aim: Aim) {
+        // The first one is the command line's.
+        let _ = self.aim.set(aim);
+    }
+
     /// What to do next.
     pub(crate) fn hint(&self, text: &str) {
-        self.styled(&format!("{} {}", self.paint_err(Paint::Cyan, "hint:"), printable(text)));
+        let text = self.aim.get().map_or_else(|| text.to_owned(), |aim| aim.applied(text));
+        self.styled(&format!("{} {}", self.paint_err(Paint::Cyan, "hint:"), printable(&text)));
     }
 
     /// What, why, where and the next command.

@@ -43,6 +43,11 @@ pub(crate) fn local_project(globals: &Globals) -> Result<Local, Error> {
     choice::local_project(globals)
 }
 
+/// What `down` ends and removes when the project itself can't be had.
+pub(crate) fn left_behind(globals: &Globals) -> Option<Local> {
+    choice::left_behind(globals)
+}
+
 /// The flags that say where, as the command line had them: `--local`, `-e staging`, `--project FILE`.
 pub(crate) fn flag(globals: &Globals) -> Option<Aim> {
     Some(choice::aim(globals)).filter(|aim| *aim != Aim::default())

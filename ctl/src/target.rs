@@ -130,7 +130,10 @@ impl std::str::FromStr for ServiceName {
     fn from_str(text: &str) -> Result<Self, TargetError> {
         let (name, namespace) = match text.split('.').collect::<Vec<_>>()[..] {
             [name] => (name, None),
-            [name, namespace] => (name, Some(namespace)),
+            // As far as cluster DNS has them in common: what a cluster's own domain is called differs.
+            [name, namespace] | [name, namespace, "svc"] | [name, namespace, "svc", "cluster", "local"] => {
+                (name, Some(namespace))
+            }
             _ => return Err(TargetError::TooManyDots(text.to_owned())),
         };
         if name.is_empty() {
@@ -241,6 +244,8 @@ mod tests {
             ("service-a/", "service service-a - /"),
             ("service-a/service-b", "service service-a - /service-b"),
             ("service-a.shop", "service service-a.shop - /"),
+            ("service-a.shop.svc/x", "service service-a.shop - /x"),
+            ("service-a.shop.svc.cluster.local:80", "service service-a.shop 80 /"),
             ("service-a.shop:80/x?y=1", "service service-a.shop 80 /x?y=1"),
             ("service-a:9000/readyz", "service service-a 9000 /readyz"),
             ("service-a?x=1&y=2", "service service-a - /?x=1&y=2"),
@@ -282,7 +287,7 @@ mod tests {
             ("a_b", "`a_b` is no service name"),
             ("a.Shop", "`Shop` is no namespace"),
             ("a.", "`` is no namespace"),
-            ("a.shop.svc", "needs its scheme: http://a.shop.svc"),
+            ("a.shop.svc.example", "needs its scheme: http://a.shop.svc.example"),
             ("10.96.0.7", "needs its scheme: http://10.96.0.7"),
             ("a:0", "port `0` is not between 1 and 65535"),
             ("a:65536", "port `65536`"),

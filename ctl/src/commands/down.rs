@@ -21,7 +21,15 @@ const PAUSE: Duration = Duration::from_millis(10);
 const QUEUE: usize = 256;
 
 pub(crate) async fn run(args: DownArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
-    let local = platform::local_project(globals)?;
+    let local = match platform::local_project(globals) {
+        Ok(local) => local,
+        Err(error) => {
+            // What was started from it can be ended without it.
+            let Some(left) = platform::left_behind(globals) else { return Err(error) };
+            printer.warning(&format!("{}; what it started is ended all the same", error.what()));
+            left
+        }
+    };
     let work = Box::pin(down(&local, &args, printer));
     Interrupt::listen()?.or("ending the services; that goes on in `msctl up`", work).await
 }
@@ -71,8 +79,12 @@ fn is_alive(pid: u32) -> bool {
 /// False when nobody was there to be told.
 async fn stop(local: &Local, printer: &Printer) -> Result<bool, Error> {
     let client = local.client()?;
-    if client.info().await.is_err_and(|error| error.kind == Kind::NotUp) {
-        return Ok(false);
+    match client.info().await {
+        Err(error) if error.kind == Kind::NotUp => return Ok(false),
+        // It would not hear that it is to stop either.
+        Err(error) if error.kind == Kind::TimedOut => return Err(error.into()),
+        // One of another version stops all the same.
+        Ok(_) | Err(_) => {}
     }
     let (events, mut told) = mpsc::channel(QUEUE);
     let work = client.stop(events);

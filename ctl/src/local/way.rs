@@ -1,6 +1,6 @@
 //! The way to the services of this machine: by their names, through the control socket of `msctl up`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ::local::control::{Client, DialFailure};
 use ::local::names;
@@ -20,6 +20,8 @@ pub(crate) struct LocalWay {
     namespace: String,
     /// Ports by name.
     services: BTreeMap<String, u16>,
+    /// What msctl.yaml has, whether it is up or not.
+    declared: BTreeSet<String>,
 }
 
 impl LocalWay {
@@ -39,7 +41,8 @@ impl LocalWay {
                 .next("-e NAME, for an environment of msctl.yaml"));
         }
         let services = services.into_iter().map(|service| (service.name, service.port)).collect();
-        Ok(Self { client, namespace, services })
+        let declared = local.project().services.keys().cloned().collect();
+        Ok(Self { client, namespace, services, declared })
     }
 
     pub(crate) fn open(&self) -> Connector {
@@ -76,6 +79,7 @@ impl LocalWay {
             ))
             .place(self.place());
         match did_you_mean(service, known) {
+            _ if self.declared.contains(service) => error.next(format!("msctl deploy {service}")),
             Some(near) => error.next(format!("msctl call {near}")),
             None => error.next("msctl status"),
         }
@@ -156,7 +160,12 @@ mod tests {
 
     fn way() -> LocalWay {
         let services = BTreeMap::from([("service-a".to_owned(), 8000), ("service-b".to_owned(), 8001)]);
-        LocalWay { client: Client::new("/nonexistent/control.sock"), namespace: "shop".to_owned(), services }
+        LocalWay {
+            client: Client::new("/nonexistent/control.sock"),
+            namespace: "shop".to_owned(),
+            services,
+            declared: BTreeSet::new(),
+        }
     }
 
     #[test]

@@ -2,10 +2,12 @@
 //!
 //! A flag that names a cluster is the command line's word too: it beats the environment that is a project's default.
 
+use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use project::{Choice, LOCAL, Project, Refused};
+use ::local::state::{FOLDER, Running};
+use project::{Choice, FILE_NAME, LOCAL, Project, Refused};
 
 use super::Platform;
 use crate::cli::Globals;
@@ -34,7 +36,14 @@ pub(super) fn choose(globals: &Globals) -> Result<Chosen, Error> {
         }
         Err(error) if named.is_some() => return Err(error),
         Err(error) if place_flag(globals).is_some() => return Ok(cluster(globals, None, Some(error), None)),
-        Err(error) => return Err(error.next("--context NAME works on a cluster without it")),
+        Err(error) => {
+            let error = error.next("--context NAME works on a cluster without it");
+            return Err(if left_behind(globals).is_some() {
+                error.next("msctl down ends what runs here")
+            } else {
+                error
+            });
+        }
     };
     if named.is_none()
         && let Some((flag, default)) = instead_of_default(globals, &project)
@@ -44,11 +53,7 @@ pub(super) fn choose(globals: &Globals) -> Result<Chosen, Error> {
             format!("{flag} is given, so the environment {default}, which {file} has as default, does not count");
         return Ok(cluster(globals, Some(project), None, Some(note)));
     }
-    let choice = project.environment(named).map_err(|cause| match cause {
-        Refused::Unknown(cause) => Error::usage(cause.to_string()),
-        Refused::Broken(cause) => unusable(&cause),
-    })?;
-    match choice {
+    match chosen(&project, named)? {
         Choice::Local => local(globals, project),
         Choice::None => Ok(cluster(globals, Some(project), None, None)),
         Choice::Cluster(environment) => {
@@ -59,15 +64,53 @@ pub(super) fn choose(globals: &Globals) -> Result<Chosen, Error> {
     }
 }
 
+fn chosen<'a>(project: &'a Project, named: Option<&str>) -> Result<Choice<'a>, Error> {
+    project.environment(named).map_err(|cause| match cause {
+        Refused::Unknown(cause) => Error::usage(cause.to_string()),
+        Refused::Broken(cause) => unusable(&cause),
+    })
+}
+
 /// For the verbs that are about this machine alone.
 pub(super) fn local_project(globals: &Globals) -> Result<Local, Error> {
+    let project = project(globals, std::env::current_dir())?.ok_or_else(|| nowhere("there is no project"))?;
     if let Some(name) = named(globals)?.filter(|name| *name != LOCAL) {
+        chosen(&project, Some(name))?;
         return Err(Error::usage(format!("environment {name} is a cluster, and this verb is about this machine"))
             .next(format!("msctl deploy SERVICE -e {name}")));
     }
-    let project = project(globals, std::env::current_dir())?.ok_or_else(|| nowhere("there is no project"))?;
     refuse_cluster_flags(globals, &project)?;
     Ok(Local::new(project))
+}
+
+/// What has state on this machine while its msctl.yaml can't be read, or is gone: enough to end it.
+pub(super) fn left_behind(globals: &Globals) -> Option<Local> {
+    let local = matches!(named(globals), Ok(None | Some(LOCAL))) && place_flag(globals).is_none();
+    let folder = match globals.project.as_deref().filter(|_| local) {
+        Some(given) if given.is_dir() => std::path::absolute(given).ok()?,
+        Some(given) => std::path::absolute(given).ok()?.parent()?.to_owned(),
+        None if local => {
+            let has = |folder: &&Path, name| folder.join(name).exists();
+            let here = std::env::current_dir().ok()?;
+            here.ancestors().find(|folder| has(folder, FILE_NAME) || has(folder, FOLDER))?.to_owned()
+        }
+        None => return None,
+    };
+    if !folder.join(FOLDER).is_dir() {
+        return None;
+    }
+    let name = match Running::read(&folder.join(FOLDER)) {
+        Some(running) => running.project,
+        None => folder.file_name()?.to_string_lossy().into_owned(),
+    };
+    Some(Local::new(Project {
+        name,
+        file: folder.join(FILE_NAME),
+        folder,
+        services: BTreeMap::new(),
+        environments: BTreeMap::new(),
+        default_environment: None,
+    }))
 }
 
 /// The flags that say where, for commands that are to be run next.
@@ -85,7 +128,11 @@ pub(super) fn aim(globals: &Globals) -> Aim {
     // What the variable says, it says to the next command as well.
     let said =
         globals.project.as_ref().filter(|file| std::env::var_os("MSCTL_PROJECT").as_deref() != Some(file.as_os_str()));
-    Aim { project: said.map(|file| format!("--project {}", word(&file.to_string_lossy()))), place }
+    Aim {
+        project: said.map(|file| format!("--project {}", word(&file.to_string_lossy()))),
+        place,
+        namespace: globals.namespace.as_ref().map(|namespace| format!("-n {}", word(namespace))),
+    }
 }
 
 /// As a shell takes it for one word.

@@ -150,7 +150,7 @@ impl<'a> Drawing<'a> {
         for placed in self.tree.spans() {
             for link in placed.span.links.iter().filter(|link| seen.insert(link.trace)) {
                 let title = shown(&placed.span.title(), self.screen.letters);
-                lines.push(format!("linked: msctl trace {} ({title})", link.trace));
+                lines.push(format!("linked: trace {} ({title})", link.trace));
             }
         }
         if lines.is_empty() {
@@ -159,7 +159,7 @@ impl<'a> Drawing<'a> {
         let more = lines.len().saturating_sub(LINKS_MOST);
         lines.truncate(LINKS_MOST);
         if more > 0 {
-            lines.push(format!("linked: {more} more, all of them in msctl trace {} -o json", self.tree.id));
+            lines.push(format!("linked: {more} more; -o json has them all"));
         }
         lines.iter().fold("\n".to_owned(), |text, line| format!("{text}{}\n", self.paint(line, DIM)))
     }

@@ -177,7 +177,7 @@ fn a_trace_that_many_spans_are_linked_to_is_named_once_and_many_traces_are_count
     let text = drawn(vec![linked(1, 77), linked(2, 77), own.clone()], WIDE);
     assert_eq!(text.matches("linked:").count(), 1, "{text}");
     let text = drawn((1..=9).map(|id| linked(id, id)).collect(), WIDE);
-    assert_eq!(text.matches("linked: msctl trace").count(), 3, "{text}");
+    assert_eq!(text.matches("linked: trace").count(), 3, "{text}");
     assert!(text.contains("linked: 6 more") && text.contains("-o json"), "{text}");
     assert!(!drawn(vec![own], WIDE).contains("linked"), "it is in the tree above");
 }

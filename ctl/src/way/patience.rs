@@ -85,9 +85,10 @@ pub(crate) async fn bounded<T>(
         () = interrupt.signalled() => Error::new(ExitCode::Interrupted, format!("interrupted: {what}")),
         outcome = &mut work => return outcome,
         () = sleep(*timeout) => {
-            Error::new(ExitCode::TimedOut, format!("{what}: not done within {timeout:?}"))
-                .why(format!("it was {}", stage.text()))
-                .next("a longer --timeout, or `msctl status` for what keeps it")
+            let error = Error::new(ExitCode::TimedOut, format!("{what}: not done within {timeout:?}"));
+            let stage = stage.text();
+            let error = if stage.is_empty() { error } else { error.why(format!("it was {stage}")) };
+            error.next("a longer --timeout, or `msctl status` for what keeps it")
         }
     };
     cancel.cancel();

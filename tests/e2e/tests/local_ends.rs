@@ -35,6 +35,52 @@ fn local_down_ends_all_and_keeps_the_data_and_down_volumes_keeps_nothing() {
 }
 
 #[test]
+fn local_down_needs_no_msctl_yaml() {
+    let project = Project::of_a_and_b("yaml", 1);
+    for break_it in [
+        |project: &Project| project.write("services: [\n"),
+        |project: &Project| std::fs::remove_file(project.folder.join("msctl.yaml")).expect("it was there"),
+    ] {
+        project.write_a_and_b(1);
+        project.up();
+        break_it(&project);
+        project.msctl(&["down", "--volumes"]).ok().says(&["what it started is ended all the same"]);
+        project.nothing_left();
+        assert!(!project.state().exists());
+    }
+}
+
+#[test]
+fn local_two_downs_at_once_both_end_well() {
+    let project = Project::of_a_and_b("downs", 1);
+    for _ in 0..5 {
+        project.up();
+        let downs = [(); 3].map(|()| Background::start(&mut project.msctl_command(&["down", "--volumes"])));
+        for run in downs.map(Background::end) {
+            assert_eq!(run.code, Some(0), "{run}");
+        }
+        project.nothing_left();
+    }
+}
+
+#[test]
+fn local_a_hangup_does_not_end_what_is_in_the_background() {
+    let project = Project::of_a_and_b("hangup", 1);
+    project.up();
+    let before = project.processes();
+    for process in before.iter().filter(|process| process.is_msctl()) {
+        assert!(process.signal(Signal::SIGHUP));
+    }
+    // Its next act comes after the signal.
+    project.msctl(&["scale", "service-a", "--replicas", "2"]).ok();
+    project.msctl(&["call", "service-a/service-b"]).ok().prints("Hello, ServiceB!");
+    let now = project.processes();
+    for process in before {
+        assert!(now.iter().any(|now| now.id == process.id), "{process} has ended");
+    }
+}
+
+#[test]
 fn local_up_in_the_foreground_tells_what_happens_until_down() {
     let project = Project::of_a_and_b("foreground", 1);
     let up = Background::start(&mut project.msctl_command(&["up"]));

@@ -32,7 +32,8 @@ fn local_python_services_run_as_the_page_of_the_example_says() {
 
     let run = project.msctl(&["call", "frontend", "--trace"]).ok();
     assert!(run.stdout.starts_with("frontend-") && run.stdout.contains(" was told: Hello from backend-"), "{run}");
-    // Neither exports spans: msctl's own show the request and its answer.
+    // Neither exports spans: msctl's own show the request and its answer, and nobody waits for more.
+    let run = run.says(&["frontend has sent no spans so far"]);
     let trace = printed_id(&run);
     let spans = world.whole_tree(&trace, |span| span.name == "GET");
     let hop = spans.iter().find(|span| span.name == "GET").expect("the request");

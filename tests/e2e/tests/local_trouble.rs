@@ -103,6 +103,32 @@ fn local_a_broken_file_is_told_with_line_and_column() {
 }
 
 #[test]
+fn local_a_link_in_the_place_of_the_state_folder_is_refused_and_not_followed() {
+    let project = Project::of_a_and_b("link", 1);
+    let other = project.folder.join("other");
+    std::fs::create_dir(&other).expect("a folder");
+    std::os::unix::fs::symlink(&other, project.state()).expect("a link");
+    for up in [&["up"][..], &["up", "--detach"]] {
+        project.msctl(up).code_is(FAILED).says(&["symbolic link"]);
+    }
+    assert_eq!(std::fs::read_dir(&other).expect("it is there").count(), 0, "nothing was written where it leads");
+    std::fs::remove_file(project.state()).expect("it is still the link");
+}
+
+#[test]
+fn local_a_service_that_was_deleted_is_not_mistaken_for_another() {
+    let project = Project::of_a_and_b("deleted", 1);
+    project.up();
+    project.msctl(&["delete", "service-b"]).ok();
+    project.msctl(&["scale", "service-b", "--replicas", "2"]).code_is(FAILED).says(&["next: msctl deploy service-b"]);
+    project.msctl(&["call", "service-b"]).code_is(FAILED).says(&["next: msctl deploy service-b"]);
+    project.msctl(&["deploy", "service-b"]).ok();
+    project.msctl(&["call", "service-b"]).ok();
+    let full = format!("service-b.{}.svc.cluster.local", project.name);
+    project.msctl(&["call", &full]).ok().prints("Hello, ServiceB!");
+}
+
+#[test]
 fn local_a_second_up_says_where_the_first_one_runs() {
     let project = Project::of_a_and_b("second", 1);
     project.up();

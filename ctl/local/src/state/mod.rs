@@ -49,7 +49,7 @@ impl StateFolder {
     /// [`Kind::Conflict`] when the project runs already, with where; [`Kind::Failed`] when the folder can't be written.
     pub async fn open(path: &Path, project: &str) -> Result<Self, Error> {
         let cannot = |what: &str, error: &io::Error| cannot_use(path, what, error);
-        folder::prepare(path).map_err(|(what, error)| cannot(&what, &error))?;
+        prepare(path)?;
         let Some(held) = lock::take(&path.join("lock")).await.map_err(|error| cannot("lock", &error))? else {
             return Err(already_up(path, project));
         };
@@ -121,7 +121,12 @@ pub async fn remove(path: &Path, keep: Keep) -> Result<bool, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         checked => checked.map_err(|error| cannot(&error))?,
     }
-    let Some(_held) = lock::take(&path.join("lock")).await.map_err(|error| cannot(&error))? else {
+    let taken = lock::take(&path.join("lock")).await;
+    // Somebody else has removed it meanwhile.
+    if taken.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Ok(false);
+    }
+    let Some(_held) = taken.map_err(|error| cannot(&error))? else {
         return Err(already_up(path, ""));
     };
     if !lock::wait_free(&path.join("guard.lock")).await.map_err(|error| cannot(&error))? {
@@ -132,6 +137,14 @@ pub async fn remove(path: &Path, keep: Keep) -> Result<bool, Error> {
     }
     folder::clear(path, keep).map_err(|error| cannot(&error))?;
     Ok(true)
+}
+
+/// Makes the folder when there is none, without taking it.
+///
+/// # Errors
+/// [`Kind::Failed`] when it can't be written, and when it is a link or another user's.
+pub fn prepare(path: &Path) -> Result<(), Error> {
+    folder::prepare(path).map_err(|(what, error)| cannot_use(path, &what, &error))
 }
 
 fn cannot_use(path: &Path, what: &str, error: &io::Error) -> Error {

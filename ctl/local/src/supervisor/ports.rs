@@ -46,8 +46,11 @@ fn refuse(taken: &[(&str, PortTaken)], replicas: &[(u32, String)]) -> Error {
     }
     held.sort();
     held.dedup();
-    let error = if held.is_empty() { error } else { error.next(format!("kill {}", held.join(" "))) };
-    error.next("or give the service another port in msctl.yaml: `port:`")
+    let another = "give the service another port in msctl.yaml: `port:`";
+    if held.is_empty() {
+        return error.next(another);
+    }
+    error.next(format!("kill {}", held.join(" "))).next(format!("or {another}"))
 }
 
 /// Whose it is, when it is of this project: not to be killed for a port.

@@ -15,6 +15,8 @@ const PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// A wait that takes longer than this is spoken of.
 const SILENCE: Duration = Duration::from_secs(1);
+/// Who has sent no span by then, for this or any other trace, is not waited for: services export every second or so.
+const MUTE: Duration = Duration::from_secs(2);
 
 /// The trace of one call, as msctl knows it.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +65,22 @@ impl Bound {
 struct Arrived {
     tree: Tree,
     gaps: Vec<Gap>,
+    /// The one service that has not told its part, where it tells of nothing: its traces are those of its callers.
+    mute: Option<String>,
+}
+
+impl Arrived {
+    fn of(tree: Tree, gaps: Vec<Gap>) -> Self {
+        Self { tree, gaps, mute: None }
+    }
+
+    /// The service whose part is all that is missing.
+    fn missing(&self) -> Option<&str> {
+        match self.gaps.as_slice() {
+            [Gap::Receiver { to: Some(host), .. }] => host.split('.').next(),
+            _ => None,
+        }
+    }
 }
 
 /// Prints the tree on stdout, below the body; what is missing on stderr.
@@ -88,7 +106,9 @@ async fn print_from(
     printer.clear_live();
     let arrived = arrived.map_err(|cause| unavailable(&cause, expected.trace, jaeger))?;
     printer.text(&render(&arrived.tree, Screen::of_stdout(printer.colour().stdout)))?;
-    if !arrived.gaps.is_empty() {
+    if let Some(mute) = arrived.mute {
+        printer.note(&format!("{mute} has sent no spans so far: what is shown of it is its caller's"));
+    } else if !arrived.gaps.is_empty() {
         printer.warning(&format!("the trace is not whole after {:?}", bound.within));
         for gap in &arrived.gaps {
             printer.note(&format!("  {gap}"));
@@ -109,6 +129,7 @@ async fn wait(
     let mut pause = PAUSE;
     let mut best: Option<Arrived> = None;
     let mut last_error = None;
+    let mut asked_who = false;
     loop {
         match bound.over(api.trace(expected.trace)).await {
             Some(Ok(found)) => {
@@ -116,8 +137,14 @@ async fn wait(
                 let gaps = gaps(&tree, expected.known());
                 let whole = gaps.is_empty();
                 last_error = None;
-                best = Some(Arrived { tree, gaps });
-                if whole {
+                let mut arrived = Arrived::of(tree, gaps);
+                if began.elapsed() > MUTE && !asked_who {
+                    asked_who = true;
+                    arrived.mute = mute(&arrived, api, bound).await;
+                }
+                let done = whole || arrived.mute.is_some();
+                best = Some(arrived);
+                if done {
                     break;
                 }
             }
@@ -139,8 +166,15 @@ async fn wait(
         (Some(arrived), None) => Ok(arrived),
         (Some(arrived), Some(_)) if !arrived.tree.rows.is_empty() => Ok(arrived),
         (_, Some(error)) => Err(error),
-        (None, None) => Ok(Arrived { tree: Tree::empty(expected.trace), gaps: vec![Gap::Empty] }),
+        (None, None) => Ok(Arrived::of(Tree::empty(expected.trace), vec![Gap::Empty])),
     }
+}
+
+/// The service whose part alone is missing, when nobody has ever had a span of it.
+async fn mute(arrived: &Arrived, api: &QueryApi<Connector>, bound: Bound) -> Option<String> {
+    let service = arrived.missing()?;
+    let known = bound.over(api.services()).await?.ok()?;
+    (!known.iter().any(|name| name == service)).then(|| service.to_owned())
 }
 
 fn progress(best: Option<&Arrived>) -> String {

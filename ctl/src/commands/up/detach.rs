@@ -1,14 +1,14 @@
 //! `msctl up --detach`: msctl once more, in the background; this one waits until it is ready, or says why it is not.
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use ::local::Kind;
 use ::local::control::Client;
-use ::local::state::Running;
+use ::local::state::{self, Running};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
@@ -30,7 +30,11 @@ const MOMENT: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(local: &Local, services: &[String], aim: Option<&Aim>) -> Result<ExitCode, Error> {
     let mut interrupt = Interrupt::listen_hangup()?;
-    let mut teller = Teller::start(Printer::from_environment(), Where::Terminal)?;
+    let printer = Printer::from_environment();
+    if let Some(aim) = aim {
+        printer.aim(aim.clone());
+    }
+    let mut teller = Teller::start(printer, Where::Terminal)?;
     let outcome = up(local, services, &mut teller, &mut interrupt).await;
     let code = teller.code(outcome, aim);
     tokio::select! {
@@ -51,10 +55,8 @@ async fn up(
     let failed = |cause: std::io::Error| {
         Error::new(ExitCode::Failed, format!("cannot write {}", path.display())).why(cause.to_string())
     };
-    match DirBuilder::new().mode(0o700).create(&folder) {
-        Err(cause) if cause.kind() != std::io::ErrorKind::AlreadyExists => return Err(failed(cause)),
-        _ => {}
-    }
+    // Checked before anything is written into it.
+    state::prepare(&folder)?;
     let log = OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(failed)?;
     let (mut child, mut said) = spawn(local, services, log)?;
     let outcome = tokio::select! {
@@ -131,7 +133,7 @@ async fn ready(folder: &Path, child: &mut Child, said: &mut Said, teller: &mut T
         loop {
             // Not the one that was there before.
             if let Some(running) = Running::read(folder).filter(|running| Some(running.pid) == pid) {
-                let client = Client::new(running.socket);
+                let client = Client::from(running);
                 match client.started().await {
                     Ok(_) => break client,
                     // It ends for that reason, and says so itself.

@@ -33,7 +33,11 @@ pub(super) async fn run(
     place: Where,
     aim: Option<&Aim>,
 ) -> Result<ExitCode, Error> {
-    let mut interrupt = Interrupt::listen_hangup()?;
+    let mut interrupt = match place {
+        Where::Terminal => Interrupt::listen_hangup()?,
+        // It has no terminal that could go away.
+        Where::Background => Interrupt::listen_without_hangup()?,
+    };
     let mut teller = Teller::start(Printer::from_environment(), place)?;
     let outcome = up(local, specs, place, &mut teller, &mut interrupt).await;
     let code = teller.code(outcome, aim);

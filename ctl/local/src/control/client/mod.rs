@@ -25,6 +25,7 @@ use tokio::time::timeout;
 use super::peer::is_ours;
 use super::{Apply, Delete, Info, ReadLogs, Scale};
 use crate::logs::{LogLine, Options};
+use crate::state::Running;
 use crate::{Applied, Deleted, Error, Events, Kind, Scaled, ServiceSpec, ServiceStatus};
 use lines::Lines;
 
@@ -39,11 +40,19 @@ const ANSWER: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Client {
     socket: PathBuf,
+    /// Of the supervisor, as far as it is known.
+    pid: Option<u32>,
+}
+
+impl From<Running> for Client {
+    fn from(running: Running) -> Self {
+        Self { socket: running.socket, pid: Some(running.pid) }
+    }
 }
 
 impl Client {
     pub fn new(socket: impl Into<PathBuf>) -> Self {
-        Self { socket: socket.into() }
+        Self { socket: socket.into(), pid: None }
     }
 
     pub fn socket(&self) -> &Path {
@@ -170,8 +179,12 @@ impl Client {
 
     fn silent(&self) -> Error {
         let (socket, after) = (self.socket.display(), ANSWER.as_secs());
-        Error::new(Kind::TimedOut, "the `msctl up` of this project does not answer")
-            .why(format!("nothing came from {socket} within {after} s; is it stopped?"))
+        let error = Error::new(Kind::TimedOut, "the `msctl up` of this project does not answer")
+            .why(format!("nothing came from {socket} within {after} s; is it stopped?"));
+        match self.pid {
+            Some(pid) => error.next(format!("kill -CONT {pid}, if it is; kill -KILL {pid} ends it and its services")),
+            None => error,
+        }
     }
 
     /// The connection ended before the answer did.
