@@ -41,7 +41,8 @@ impl Local {
     pub(crate) fn wanted(&self, services: &[String], args: &ValuesArgs) -> Result<Vec<Wanted>, Error> {
         if args.image.is_some() {
             return Err(Error::usage("--image has no meaning on this machine")
-                .why("a service is a process here, started by its `run` in msctl.yaml"));
+                .why("a service is a process here, started by its `run` in msctl.yaml")
+                .next("leave out --image"));
         }
         Wanted::all(services, args, Layers::Local { project: &self.project })
     }

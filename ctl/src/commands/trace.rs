@@ -4,7 +4,7 @@ use reach::Connector;
 
 use super::call::hops;
 use crate::cli::{Format, Globals, trace::TraceArgs};
-use crate::collector::{self, Jaeger};
+use crate::collector::{self, Jaeger, Source};
 use crate::error::{Error, ExitCode, did_you_mean};
 use crate::interrupt::Interrupt;
 use crate::output::Printer;
@@ -105,7 +105,7 @@ async fn ask(api: &QueryApi<Connector>, wanted: &Wanted, jaeger: &Jaeger) -> Res
     };
     match found {
         Ok(Some(trace)) => Ok(trace),
-        Ok(None) => Err(not_found(api, wanted).await),
+        Ok(None) => Err(not_found(api, wanted, jaeger).await),
         Err(cause) => Err(unavailable(&cause, wanted, jaeger)),
     }
 }
@@ -119,14 +119,17 @@ fn unavailable(cause: &QueryError, wanted: &Wanted, jaeger: &Jaeger) -> Error {
 }
 
 /// Jaeger is there and does not have it.
-async fn not_found(api: &QueryApi<Connector>, wanted: &Wanted) -> Error {
-    let authority = api.authority();
+async fn not_found(api: &QueryApi<Connector>, wanted: &Wanted, jaeger: &Jaeger) -> Error {
+    let keeper = match jaeger.source {
+        Source::Up => "`msctl up`".to_owned(),
+        _ => format!("Jaeger at {}", api.authority()),
+    };
     match wanted {
-        Wanted::Id(id) => Error::new(ExitCode::Failed, format!("Jaeger at {authority} has no trace {id}"))
+        Wanted::Id(id) => Error::new(ExitCode::Failed, format!("{keeper} has no trace {id}"))
             .why("it was never sampled, is still on its way, or is older than what Jaeger keeps")
             .next("msctl trace SERVICE shows the latest; msctl call TARGET --trace makes one"),
         Wanted::Latest(service, _) => {
-            let error = Error::new(ExitCode::Failed, format!("Jaeger at {authority} has no trace of {service}"));
+            let error = Error::new(ExitCode::Failed, format!("{keeper} has no trace of {service}"));
             match api.services().await {
                 Ok(known) => unknown_service(error, service, &known),
                 Err(_) => error,

@@ -102,7 +102,8 @@ impl Local {
     pub(crate) async fn status(&self, args: &StatusArgs) -> Result<Vec<Summary>, Error> {
         if let Some(selector) = &args.selector {
             return Err(Error::usage(format!("--selector {selector} has no meaning on this machine"))
-                .why("services have no labels here"));
+                .why("services have no labels here")
+                .next("msctl status SERVICE --local"));
         }
         let (_, services) = self.services().await?;
         for name in &args.services {

@@ -218,11 +218,9 @@ fn refuse_cluster_flags(globals: &Globals, project: &Project) -> Result<(), Erro
             .next("leave out one of them; -e NAME, for an environment of msctl.yaml that is a cluster"));
     }
     if let Some(namespace) = globals.namespace.as_ref().filter(|namespace| **namespace != project.name) {
-        return Err(Error::usage(format!("there is no namespace {namespace} on this machine")).why(format!(
-            "what runs here is {}, as {} says",
-            project.name,
-            project.file.display()
-        )));
+        return Err(Error::usage(format!("there is no namespace {namespace} on this machine"))
+            .why(format!("what runs here is {}, as {} says", project.name, project.file.display()))
+            .next("leave out --namespace"));
     }
     Ok(())
 }

@@ -46,7 +46,9 @@ impl Layers<'_> {
             }
             Self::Local { project } => {
                 let found = project.service(service).map_err(|cause| {
-                    Error::usage(format!("cannot run {service} on this machine")).why(cause.to_string())
+                    Error::usage(format!("cannot run {service} on this machine"))
+                        .why(cause.to_string())
+                        .next(format!("msctl.yaml: services.{service} with its `run` and `port`"))
                 })?;
                 let mut values = UserValues::default();
                 if !bundled().any(|name| name == service) {

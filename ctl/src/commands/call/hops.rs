@@ -224,6 +224,8 @@ pub(in crate::commands) fn explain(error: Error, cause: &QueryError, jaeger: &Ja
     };
     let error = error.why(format!("Jaeger was looked for at {}, {asked}", jaeger.name()));
     match dial {
+        _ if jaeger.source == Source::Up => error
+            .next("OTEL_EXPORTER_OTLP_ENDPOINT and MSCTL_JAEGER of `msctl up` say where it is; without them it keeps traces itself"),
         Some(DialError::NotFound { .. }) => error
             .next("--jaeger NAME[.NAMESPACE], or MSCTL_JAEGER, if it is elsewhere")
             .next("helm install demo charts/demo brings one, and services that send their spans to it"),

@@ -96,7 +96,7 @@ fn query() -> Result<Option<(String, u16)>, Error> {
 
 /// Host and port of a collector that the environment of `up` names.
 fn otlp(endpoint: &str) -> Result<(String, u16), Error> {
-    let uri = endpoint.parse::<Uri>().ok();
+    let uri = endpoint.parse::<Uri>().ok().filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
     let place = uri.as_ref().and_then(|uri| Some((uri.host()?.to_owned(), uri.port_u16().unwrap_or(OTLP_PORT))));
     place.ok_or_else(|| {
         Error::usage(format!("OTEL_EXPORTER_OTLP_ENDPOINT: `{endpoint}` is no address"))
@@ -112,6 +112,8 @@ mod tests {
     fn a_collector_of_the_environment_is_a_host_and_a_port() {
         assert_eq!(otlp("http://127.0.0.1:4318").unwrap(), ("127.0.0.1".to_owned(), 4318));
         assert_eq!(otlp("https://otel.example").unwrap(), ("otel.example".to_owned(), 4318));
-        assert!(otlp("/nowhere").is_err());
+        for text in ["/nowhere", "garbage", "127.0.0.1:4318"] {
+            assert!(otlp(text).is_err(), "{text}");
+        }
     }
 }
