@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ::local::Kind;
+use ::local::control::Client;
 use ::local::state::{self, Keep, Running};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -38,8 +39,7 @@ async fn down(local: &Local, args: &DownArgs, printer: &Printer) -> Result<ExitC
     let (name, folder) = (&local.project().name, local.state());
     let running = Running::read(&folder);
     let ended = match &running {
-        // One that was killed left the file, and answers no more.
-        Some(_) => stop(local, printer).await?,
+        Some(running) => stop(running, printer).await?,
         None => false,
     };
     let keep = if args.volumes { Keep::Nothing } else { Keep::Data };
@@ -76,11 +76,12 @@ fn is_alive(pid: u32) -> bool {
     stat.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X'])))
 }
 
-/// False when nobody was there to be told.
-async fn stop(local: &Local, printer: &Printer) -> Result<bool, Error> {
-    let client = local.client()?;
+/// False when nobody was there to be told, or to be waited for.
+async fn stop(running: &Running, printer: &Printer) -> Result<bool, Error> {
+    let client = Client::from(running.clone());
     match client.info().await {
-        Err(error) if error.kind == Kind::NotUp => return Ok(false),
+        // One that was killed left the file; one that somebody else ends has closed its socket.
+        Err(error) if error.kind == Kind::NotUp => return Ok(is_alive(running.pid)),
         // It would not hear that it is to stop either.
         Err(error) if error.kind == Kind::TimedOut => return Err(error.into()),
         // One of another version stops all the same.
@@ -97,8 +98,11 @@ async fn stop(local: &Local, printer: &Printer) -> Result<bool, Error> {
         }
     };
     printer.clear_live();
-    outcome?;
-    Ok(true)
+    match outcome {
+        // Somebody else has ended it meanwhile.
+        Err(error) if !matches!(error.kind, Kind::NotUp | Kind::Stopped) => Err(error.into()),
+        Ok(()) | Err(_) => Ok(true),
+    }
 }
 
 #[cfg(test)]

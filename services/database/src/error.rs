@@ -72,10 +72,9 @@ const RETRY_AFTER: u32 = 2;
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let detail = match error {
-            Error::NotConfigured => error.to_string(),
-            Error::Unavailable { .. } | Error::TooNew { .. } => {
-                "the database can't be used now; nothing was stored, try again".to_owned()
-            }
+            // The latter says versions alone; another replica may be of the newer one.
+            Error::NotConfigured | Error::TooNew { .. } => error.to_string(),
+            Error::Unavailable { .. } => "the database can't be used now; nothing was stored, try again".to_owned(),
             Error::Unknown { .. } => {
                 "the database's answer was lost: the request may or may not have been stored; try again with the same \
                  key or identifier"
@@ -102,7 +101,9 @@ mod tests {
     #[test]
     fn what_may_succeed_later_is_503_and_a_client_is_not_told_of_hosts() {
         let away = Error::unavailable("can't connect to secret-host:5432");
-        for error in [Error::NotConfigured, away, Error::unknown("secret-host"), Error::Overloaded] {
+        let newer = Error::TooNew { version: 4, oldest_program: 3, program: 2 };
+        assert!(format!("{:?}", Failure::from(newer.clone())).contains("run a newer one"));
+        for error in [Error::NotConfigured, away, Error::unknown("secret-host"), Error::Overloaded, newer] {
             let failure = Failure::from(error);
             assert_eq!(failure.status(), StatusCode::SERVICE_UNAVAILABLE);
             assert!(!format!("{failure:?}").contains("secret-host"), "{failure:?}");

@@ -189,7 +189,7 @@ impl Client {
 
     /// The connection ended before the answer did.
     fn lost(&self, why: &str) -> Error {
-        Error::failed("the `msctl up` of this project ended before it answered")
+        Error::new(Kind::Stopped, "the `msctl up` of this project ended before it answered")
             .why(why)
             .why(format!("its control socket is {}", self.socket.display()))
     }
