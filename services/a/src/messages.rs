@@ -82,8 +82,17 @@ impl<B: Backend> Messages<B> {
 
     /// Takes a message: writes it, has it delivered, and waits for that for at most `wait`.
     pub(crate) async fn post(&self, body: Box<RawValue>, key: Option<Key>, wait: Duration) -> Result<Answer, Failure> {
-        self.engine.admit().map_err(|full| Failure::unavailable(full.to_string(), FULL_RETRY_AFTER))?;
         let deadline = Instant::now() + wait;
+        if let Err(full) = self.engine.admit() {
+            let full = Failure::unavailable(full.to_string(), FULL_RETRY_AFTER);
+            let Some(key) = key else { return Err(full) };
+            // It may be there already: then there is nothing to take.
+            return match self.store.0.known(key).await? {
+                Some(Accepted::Known(id)) => self.again(id, deadline).await,
+                Some(Accepted::KeyUsed) => Err(key_used()),
+                Some(Accepted::New) | None => Err(full),
+            };
+        }
         let id = Uuid::now_v7();
         // Before it is written, so that nothing that happens to it is missed.
         let waiting = (!wait.is_zero()).then(|| self.engine.wait(id));
@@ -96,10 +105,7 @@ impl<B: Backend> Messages<B> {
         match self.write(new).await? {
             Accepted::New => {}
             Accepted::Known(id) => return self.again(id, deadline).await,
-            Accepted::KeyUsed => {
-                let detail = "this Idempotency-Key came with another body before; a new request needs a new key";
-                return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
-            }
+            Accepted::KeyUsed => return Err(key_used()),
         }
         let committed = |ended| Answer::kept(kept(id, created_at, &body, ended));
         let Some(mut waiting) = waiting else { return committed(None) };
@@ -223,6 +229,11 @@ pub(crate) fn from_row(kept: Kept) -> Result<Message, Failure> {
 
 pub(crate) fn unknown(id: Uuid) -> Failure {
     Failure::new(StatusCode::NOT_FOUND, format!("there is no message {id}"))
+}
+
+fn key_used() -> Failure {
+    let detail = "this Idempotency-Key came with another body before; a new request needs a new key";
+    Failure::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
 }
 
 fn gone() -> Failure {

@@ -39,6 +39,9 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// The message `id`.
     fn get(&self, id: Uuid) -> impl Future<Output = Result<Option<Kept>, Error>> + Send;
 
+    /// What [`Store::accept`] would answer for a key that is known; nothing is written.
+    fn known(&self, key: Key) -> impl Future<Output = Result<Option<Accepted>, Error>> + Send;
+
     /// Messages, the newest first.
     fn list(&self, page: Page) -> impl Future<Output = Result<Listed, Error>> + Send;
 

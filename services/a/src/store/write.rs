@@ -46,6 +46,13 @@ pub struct Key {
     pub body_hash: [u8; 32],
 }
 
+impl Key {
+    /// What it means that the key stands for the message `id`, whose body has this hash.
+    pub(super) fn stands_for(&self, hash: &[u8], id: Uuid) -> Accepted {
+        if *hash == self.body_hash { Accepted::Known(id) } else { Accepted::KeyUsed }
+    }
+}
+
 /// What became of a [`Write`] of the same name.
 #[derive(Clone, Debug)]
 pub enum Done {

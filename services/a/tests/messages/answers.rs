@@ -131,7 +131,9 @@ async fn a_paused_service_takes_messages_until_the_outbox_is_full() {
         config.messages.wait = Duration::from_millis(200);
     })
     .await;
-    for _ in 0..3 {
+    let key = [("idempotency-key", "k")];
+    let first = post(a.address, &key, "{}").await.message();
+    for _ in 0..2 {
         let answer = post(a.address, &[], "{}").await;
         assert_eq!((answer.status, answer.message().state), (202, State::Pending));
     }
@@ -147,6 +149,11 @@ async fn a_paused_service_takes_messages_until_the_outbox_is_full() {
     let full = tokio::time::timeout(Duration::from_secs(10), full).await.expect("full in time");
     assert!(full.problem(503).contains("no more than 3"));
     assert_eq!(full.header("retry-after"), Some("1"));
+    // What was taken before is no new message.
+    let again = post(a.address, &key, "{}").await;
+    assert_eq!((again.status, again.message().id), (202, first.id));
+    post(a.address, &key, r#"{"another":"body"}"#).await.problem(422);
+    post(a.address, &[("idempotency-key", "another")], "{}").await.problem(503);
     assert_eq!(get(a.address, "/").await.status, 200);
     assert!(a.metrics().await.contains("outbox_attempts_total 0\n"));
     assert!(b.events().is_empty());

@@ -27,6 +27,10 @@ async fn the_same_request_makes_one_message_and_another_one_none<B: Backend>(fix
     for id in [second.id, third.id] {
         assert_eq!(fixture.store.0.get(id).await.unwrap(), None);
     }
+    // The same without a write.
+    assert_eq!(fixture.store.0.known(key("k", 1)).await, Ok(Some(Accepted::Known(first.id))));
+    assert_eq!(fixture.store.0.known(key("k", 2)).await, Ok(Some(Accepted::KeyUsed)));
+    assert_eq!(fixture.store.0.known(key("K", 2)).await, Ok(None));
     assert_eq!(fixture.store.accept(keyed("K", 2)).await, Ok(Accepted::New), "keys have their case");
     assert_eq!(fixture.claim(Uuid::now_v7()).await.len(), 2);
 }
@@ -77,6 +81,7 @@ async fn a_key_that_is_too_old_is_free_again<B: Backend>(fixture: Fixture<B>) {
     assert_eq!(fixture.store.accept(first.clone()).await, Ok(Accepted::New));
     assert_eq!(fixture.store.forget_keys(10).await, Ok(0), "it is kept for a day");
     fixture.raw("UPDATE idempotency_keys SET expires_at = 1").await;
+    assert_eq!(fixture.store.0.known(key("k", 1)).await, Ok(None));
     let second = keyed("k", 2);
     assert_eq!(fixture.store.accept(second.clone()).await, Ok(Accepted::New));
     assert_eq!(fixture.store.accept(keyed("k", 2)).await, Ok(Accepted::Known(second.id)));

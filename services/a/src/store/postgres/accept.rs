@@ -105,9 +105,9 @@ async fn keyed(
                     owner = Some((key.body_hash.to_vec(), new.id));
                     Accepted::New
                 }
-                Some((hash, id)) if *hash == key.body_hash => Accepted::Known(*id),
+                Some((hash, id)) => key.stands_for(hash, *id),
                 // Without an owner it was not written either: nothing may be promised.
-                Some(_) | None => Accepted::KeyUsed,
+                None => Accepted::KeyUsed,
             };
             outcomes.push((*index, accepted));
         }

@@ -14,7 +14,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::kept::{PAGE_BYTES, state, time_of};
-use super::{Backend, Done, Kept, Listed, Page, Write};
+use super::{Accepted, Backend, Done, Kept, Key, Listed, Page, Write};
 
 pub use apply::Apply;
 pub use sql::{CLAIM, INSERT};
@@ -23,6 +23,7 @@ const MIGRATIONS: Migrations =
     Migrations { steps: &[Step { version: 1, oldest_program: 1, sql: include_str!("0001.sql") }] };
 
 const READ: Statement = Statement { operation: "SELECT", table: "messages" };
+const KEYS: Statement = Statement { operation: "SELECT", table: "idempotency_keys" };
 const COUNT: Statement = Statement { operation: "SELECT", table: "outbox" };
 
 /// A database on a server.
@@ -47,6 +48,14 @@ impl Backend for PostgresStore {
             None => Ok(None),
         };
         self.0.read(READ, read).await
+    }
+
+    async fn known(&self, key: Key) -> Result<Option<Accepted>, Error> {
+        let read = async move |session: Session| match session.query_opt(sql::KEY, &[&key.text]).await? {
+            Some(row) => Ok(Some(key.stands_for(row.try_get(0)?, row.try_get(1)?))),
+            None => Ok(None),
+        };
+        self.0.read(KEYS, read).await
     }
 
     async fn list(&self, page: Page) -> Result<Listed, Error> {

@@ -54,6 +54,10 @@ pub(super) const INSERT_KEYED: &str = concat!(
     " + lease, owner, 0, created_at FROM fresh RETURNING id"
 );
 
+/// Parameter: a key.
+pub(super) const KEY: &str =
+    concat!("SELECT body_hash, message_id FROM idempotency_keys WHERE key = $1 AND expires_at > ", now!());
+
 /// Parameter: keys.
 pub(super) const KEYS: &str = "SELECT key, body_hash, message_id FROM idempotency_keys WHERE key = ANY($1)";
 

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use database::sqlite::{self, rusqlite};
 use outbox::{Claim, Claimed, Outgoing, Settled, Settlement, Sweep};
-use rusqlite::{OptionalExtension as _, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use uuid::Uuid;
 
 use super::sql;
 use crate::store::kept::{DEAD, state};
-use crate::store::{Accepted, Done, KEY_LIFE, New, Redelivery, Write};
+use crate::store::{Accepted, Done, KEY_LIFE, Key, New, Redelivery, Write};
 
 /// Applies A's writes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,10 +55,8 @@ impl Step<'_> {
 
     fn accept(&self, new: &New) -> rusqlite::Result<Accepted> {
         if let Some(key) = &new.key {
-            let mut select = self.transaction.prepare_cached(sql::KEY)?;
-            let known = |row: &Row<'_>| Ok((row.get::<_, [u8; 32]>(0)?, Uuid::from_bytes(row.get(1)?)));
-            if let Some((hash, id)) = select.query_row(params![key.text, self.now], known).optional()? {
-                return Ok(if hash == key.body_hash { Accepted::Known(id) } else { Accepted::KeyUsed });
+            if let Some(accepted) = known(self.transaction, key, self.now)? {
+                return Ok(accepted);
             }
             let expiry = self.after(KEY_LIFE);
             self.execute(sql::INSERT_KEY, params![key.text, key.body_hash, new.id.as_bytes(), expiry])?;
@@ -167,4 +165,14 @@ fn outgoing(row: &Row<'_>) -> rusqlite::Result<Outgoing> {
 
 fn count(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// Whether a key is used at that time, and what for.
+pub(super) fn known(connection: &Connection, key: &Key, now: i64) -> rusqlite::Result<Option<Accepted>> {
+    let mut select = connection.prepare_cached(sql::KEY)?;
+    let known = |row: &Row<'_>| {
+        let (hash, id): ([u8; 32], [u8; 16]) = (row.get(0)?, row.get(1)?);
+        Ok(key.stands_for(&hash, Uuid::from_bytes(id)))
+    };
+    select.query_row(params![key.text, now], known).optional()
 }

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
 use super::kept::{PENDING, state, time_of};
-use super::{Backend, Done, Kept, Listed, Page, Write};
+use super::{Accepted, Backend, Done, Kept, Key, Listed, Page, Write};
 
 pub use apply::Apply;
 pub use sql::{CLAIM, INSERT_MESSAGE, INSERT_OUTBOX};
@@ -22,6 +22,7 @@ const MIGRATIONS: Migrations =
     Migrations { steps: &[Step { version: 1, oldest_program: 1, sql: include_str!("0001.sql") }] };
 
 const READ: Statement = Statement { operation: "SELECT", table: "messages" };
+const KEYS: Statement = Statement { operation: "SELECT", table: "idempotency_keys" };
 const COUNT: Statement = Statement { operation: "SELECT", table: "outbox" };
 
 /// A file.
@@ -42,6 +43,10 @@ impl Backend for SqliteStore {
 
     async fn get(&self, id: Uuid) -> Result<Option<Kept>, Error> {
         self.0.read(READ, move |c| c.prepare_cached(sql::GET)?.query_row([id.as_bytes()], kept).optional()).await
+    }
+
+    async fn known(&self, key: Key) -> Result<Option<Accepted>, Error> {
+        self.0.read(KEYS, move |c| apply::known(c, &key, outbox::time::now())).await
     }
 
     async fn list(&self, page: Page) -> Result<Listed, Error> {
