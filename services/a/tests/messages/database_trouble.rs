@@ -88,9 +88,11 @@ async fn lost_later_is_still_ready_and_nothing_acknowledged_is_lost() {
     every_route_says_503(&a).await;
     the_seed_answers(&a).await;
     assert_eq!(a.context.health.readiness(), runtime::Readiness::Ready);
+    assert!(a.metrics().await.contains("database_up 0\n"));
 
     server.restart().unwrap();
     back(&a).await;
+    assert!(a.metrics().await.contains("database_up 1\n"));
     let id = under_way.message().id;
     until(a.address, &id, |message| message.state == State::Delivered).await;
     assert_eq!(b.events().iter().filter(|event| event.id() == id).count(), 1, "it was recorded later, not sent again");

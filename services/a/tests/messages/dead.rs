@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 use service_a::store::{Accepted, Backend, Lease, New, Store};
 use uuid::Uuid;
 
+/// The trace of the request that the process had answered.
+pub(crate) const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
 /// The id of a message that is leased for a second to a process that is no more, and when that second began: some time
 /// before the commit was through.
 pub(crate) async fn left_behind<B: Backend>(store: &Store<B>) -> (String, Instant) {
@@ -13,7 +16,7 @@ pub(crate) async fn left_behind<B: Backend>(store: &Store<B>) -> (String, Instan
         id: Uuid::now_v7(),
         body: r#"{"from":"the dead"}"#.into(),
         created_at: outbox::time::now(),
-        traceparent: None,
+        traceparent: Some(format!("00-{TRACE}-00f067aa0ba902b7-01")),
         tracestate: None,
         lease: Some(lease),
         key: None,

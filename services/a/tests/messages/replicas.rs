@@ -8,7 +8,7 @@ use runtime::Context;
 use service_a::store::{Backend, PostgresStore, SqliteStore, Store};
 
 use crate::client::{post, until};
-use crate::dead::left_behind;
+use crate::dead::{TRACE, left_behind};
 use crate::double::{Behaviour, Double};
 use crate::service::{Directory, Service, a_and_b_with, config};
 
@@ -35,6 +35,8 @@ async fn taken_over<B: Backend>(store: &Store<B>, b: &Double) {
     let (id, began) = left_behind(store).await;
     let events = b.until(1).await;
     assert_eq!(events[0].id(), id);
+    let traceparent = events[0].header("traceparent").unwrap();
+    assert!(traceparent.starts_with(&format!("00-{TRACE}-")), "in the trace of its request: {traceparent}");
     assert!(began.elapsed() > Duration::from_millis(900), "not before the lease ran out: {:?}", began.elapsed());
 }
 
