@@ -28,7 +28,8 @@ use crate::{Event, Events, ServiceSpec};
 
 use replica::Replica;
 pub(crate) use replica::Stop;
-pub(crate) use rollout::Successor;
+use rollout::Successors;
+pub(crate) use rollout::{Successor, Takes};
 
 /// What all services of a supervisor share.
 #[derive(Debug)]
@@ -50,8 +51,8 @@ pub(crate) struct Service {
     pub(crate) name: String,
     context: Arc<Context>,
     inner: Mutex<Inner>,
-    /// How many wait to take the place of the change that is under way.
-    successors: watch::Sender<usize>,
+    /// Who waits to take the place of the change that is under way.
+    successors: watch::Sender<Successors>,
 }
 
 #[derive(Debug)]
@@ -73,6 +74,8 @@ struct Inner {
 struct Operation {
     /// Who asked for it is told what happens, unless it is the supervisor's own listener.
     events: Option<Events>,
+    /// A later deploy says all that this one does.
+    is_deploy: bool,
 }
 
 impl Service {
@@ -86,7 +89,7 @@ impl Service {
             operation: None,
             failed: None,
         };
-        Arc::new(Self { name: spec.name, context, inner: Mutex::new(inner), successors: watch::Sender::new(0) })
+        Arc::new(Self { name: spec.name, context, inner: Mutex::new(inner), successors: watch::Sender::default() })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -98,7 +101,7 @@ impl Service {
     fn tell(&self, event: &Event) {
         // Dropped when a reader is behind: no replica waits for one.
         let _ = self.context.events.try_send(event.clone());
-        if let Some(Operation { events: Some(events) }) = &self.inner().operation
+        if let Some(Operation { events: Some(events), .. }) = &self.inner().operation
             && !events.same_channel(&self.context.events)
         {
             let _ = events.try_send(event.clone());
@@ -148,7 +151,7 @@ impl Service {
     pub(crate) async fn end(&self, stop: Stop, events: Option<Events>) -> Vec<String> {
         let replicas = {
             let mut inner = self.inner();
-            inner.operation = Some(Operation { events });
+            inner.operation = Some(Operation { events, is_deploy: false });
             inner.replicas.clone()
         };
         let names = replicas.iter().map(|replica| replica.name.clone()).collect();

@@ -21,7 +21,7 @@ const TRIES: u32 = 3;
 impl Service {
     /// Starts the replicas that are wanted; for a service that has none yet.
     pub(crate) async fn create(self: &Arc<Self>, events: Option<Events>) -> Result<(), Error> {
-        let _operation = self.operation(events);
+        let _operation = self.operation(events, false);
         let (spec, wanted) = self.target();
         let grown = self.grow(&spec, wanted).await;
         self.outcome(grown)
@@ -34,7 +34,7 @@ impl Service {
         moved: Option<Balancer>,
         events: Option<Events>,
     ) -> Result<(), Error> {
-        let _operation = self.operation(events);
+        let _operation = self.operation(events, true);
         let spec = Arc::new(spec);
         self.inner().balancers.extend(moved);
         self.balance();
@@ -57,13 +57,13 @@ impl Service {
 
     /// Waits until the replicas that are there are ready, or can't be. Nothing is undone: nothing was changed.
     pub(crate) async fn settle(self: &Arc<Self>, events: Option<Events>) -> Result<(), Error> {
-        let _operation = self.operation(events);
+        let _operation = self.operation(events, true);
         self.all_ready().await
     }
 
     /// The number of replicas before, and those that are ready now.
     pub(crate) async fn scale(self: &Arc<Self>, wanted: u32, events: Option<Events>) -> Result<(u32, u32), Error> {
-        let _operation = self.operation(events);
+        let _operation = self.operation(events, false);
         let (spec, before) = self.target();
         self.inner().wanted = wanted;
         let scaled = if wanted < before { self.shrink(wanted).await } else { self.grow(&spec, wanted).await };
@@ -165,6 +165,7 @@ impl Service {
         // The startup probe's budget, and as much for becoming ready then; a crash or two included.
         let patience = replica.spec.startup.budget().saturating_mul(2).max(Duration::from_secs(1));
         let (mut state, mut successors) = (replica.state.subscribe(), self.successors.subscribe());
+        let is_deploy = self.inner().operation.as_ref().is_some_and(|operation| operation.is_deploy);
         let decided = state.wait_for(|snapshot| match snapshot.state {
             ReplicaState::Ready | ReplicaState::Ended => true,
             _ => snapshot.failure.as_ref().is_some_and(|failure| failure.for_good || failure.in_a_row >= TRIES),
@@ -175,7 +176,7 @@ impl Service {
                 Ok(Err(_)) | Err(_) => return Err(self.never_ready(replica, patience)),
             },
             () = self.context.closing.cancelled() => return Err(self.interrupted()),
-            Ok(_) = successors.wait_for(|count| *count > 0) => return Err(self.succeeded()),
+            Ok(_) = successors.wait_for(|waiting| waiting.take(is_deploy)) => return Err(self.succeeded()),
         };
         match snapshot.state {
             ReplicaState::Ready => Ok(()),
@@ -221,26 +222,54 @@ impl Service {
     }
 
     /// Until it is dropped, an operation is under way.
-    fn operation(self: &Arc<Self>, events: Option<Events>) -> UnderWay {
-        self.inner().operation = Some(Operation { events });
+    fn operation(self: &Arc<Self>, events: Option<Events>, is_deploy: bool) -> UnderWay {
+        self.inner().operation = Some(Operation { events, is_deploy });
         UnderWay(self.clone())
     }
 }
 
+/// How many wait for the end of the change that is under way, and need not.
+#[derive(Debug, Default)]
+pub(crate) struct Successors {
+    deploys: usize,
+    deletes: usize,
+}
+
+impl Successors {
+    /// Whether somebody takes the place of a change, which is a deploy or is not.
+    fn take(&self, is_deploy: bool) -> bool {
+        self.deletes > 0 || (is_deploy && self.deploys > 0)
+    }
+
+    fn count(&mut self, takes: Takes) -> &mut usize {
+        match takes {
+            Takes::Deploys => &mut self.deploys,
+            Takes::All => &mut self.deletes,
+        }
+    }
+}
+
+/// Whose place a change takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    Deploys,
+    All,
+}
+
 /// Until it is dropped, a change that waits for replicas gives up: it might wait for good.
 #[derive(Debug)]
-pub(crate) struct Successor(Arc<Service>);
+pub(crate) struct Successor(Arc<Service>, Takes);
 
 impl Successor {
-    pub(crate) fn of(service: Arc<Service>) -> Self {
-        service.successors.send_modify(|count| *count += 1);
-        Self(service)
+    pub(crate) fn of(service: Arc<Service>, takes: Takes) -> Self {
+        service.successors.send_modify(|waiting| *waiting.count(takes) += 1);
+        Self(service, takes)
     }
 }
 
 impl Drop for Successor {
     fn drop(&mut self) {
-        self.0.successors.send_modify(|count| *count -= 1);
+        self.0.successors.send_modify(|waiting| *waiting.count(self.1) -= 1);
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Supervisor, ports};
 use crate::balance::Balancer;
 use crate::error::{Error, Kind};
 use crate::names::{JAEGER, Route};
-use crate::service::{Service, Stop, Successor};
+use crate::service::{Service, Stop, Successor, Takes};
 use crate::{Action, Applied, Deleted, Event, Events, Scaled, ServiceSpec};
 
 /// More replicas of one service than this are a slip of the hand: each is a process of this machine.
@@ -64,7 +64,7 @@ pub(super) async fn apply(
     let operations = specs.into_iter().map(|spec| {
         let (supervisor, events) = (supervisor.clone(), events.clone());
         async move {
-            let turn = turn(&supervisor, &spec.name, Turn::Replaces, events.as_ref()).await?;
+            let turn = turn(&supervisor, &spec.name, Some(Takes::Deploys), events.as_ref()).await?;
             detached(turn, async move { apply_one(&supervisor, spec, events).await }).await
         }
     });
@@ -156,7 +156,7 @@ async fn listen(supervisor: &Supervisor, spec: &ServiceSpec) -> Result<Balancer,
 
 pub(super) async fn scale(supervisor: &Supervisor, name: &str, replicas: u32, events: Events) -> Result<Scaled, Error> {
     limit(name, replicas)?;
-    let turn = turn(supervisor, name, Turn::Follows, Some(&events)).await?;
+    let turn = turn(supervisor, name, None, Some(&events)).await?;
     let (supervisor, name) = (supervisor.clone(), name.to_owned());
     detached(turn, async move {
         let (before, ready) = supervisor.service(&name)?.scale(replicas, Some(events)).await?;
@@ -167,7 +167,7 @@ pub(super) async fn scale(supervisor: &Supervisor, name: &str, replicas: u32, ev
 
 pub(super) async fn delete(supervisor: &Supervisor, name: &str, events: Events) -> Result<Deleted, Error> {
     let service = supervisor.service(name)?;
-    let turn = turn(supervisor, name, Turn::Replaces, Some(&events)).await?;
+    let turn = turn(supervisor, name, Some(Takes::All), Some(&events)).await?;
     let (supervisor, name) = (supervisor.clone(), name.to_owned());
     detached(turn, async move {
         // One that was given up while it was waited for is gone already.
@@ -178,20 +178,11 @@ pub(super) async fn delete(supervisor: &Supervisor, name: &str, events: Events) 
     .await
 }
 
-/// What an operation does to the one that is under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
-    /// Takes the place of one that still waits for replicas.
-    Replaces,
-    /// Waits for its end.
-    Follows,
-}
-
 /// The right to change a service. An operation that waits for it goes when whoever asked for it does.
 async fn turn(
     supervisor: &Supervisor,
     name: &str,
-    turn: Turn,
+    takes: Option<Takes>,
     events: Option<&Events>,
 ) -> Result<OwnedMutexGuard<()>, Error> {
     let held = supervisor.turn(name);
@@ -207,10 +198,7 @@ async fn turn(
             None => std::future::pending().await,
         }
     };
-    let _successor = match turn {
-        Turn::Replaces => supervisor.service(name).ok().map(Successor::of),
-        Turn::Follows => None,
-    };
+    let _successor = takes.and_then(|takes| Some(Successor::of(supervisor.service(name).ok()?, takes)));
     tokio::select! {
         biased;
         held = held.lock_owned() => Ok(held),

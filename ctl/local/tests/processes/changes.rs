@@ -24,6 +24,7 @@ pub(crate) fn cases() -> Cases {
             what_is_not_ready_is_waited_for_though_nothing_changes,
         ),
         ("a_deploy_takes_the_place_of_one_that_is_stuck", a_deploy_takes_the_place_of_one_that_is_stuck),
+        ("a_deploy_waits_for_the_end_of_a_scale", a_deploy_waits_for_the_end_of_a_scale),
         ("an_operation_that_has_not_begun_goes_with_who_asked", an_operation_that_has_not_begun_goes_with_who_asked),
     ]
 }
@@ -255,6 +256,22 @@ fn a_deploy_takes_the_place_of_one_that_is_stuck() {
         assert_eq!(up.supervisor.delete("a", waiting()).await.unwrap().name, "a");
         assert_eq!(deploy.await.unwrap().unwrap_err().kind, Kind::Stopped);
         assert_eq!(up.supervisor.status(), []);
+        up.stop().await;
+    });
+}
+
+fn a_deploy_waits_for_the_end_of_a_scale() {
+    run(async {
+        let project = Project::new();
+        let spec = project.spec("a", 1);
+        let up = project.up(vec![spec.clone()]).await;
+        let mut new = with(&spec, "VERSION", "2");
+        new.replicas = 3;
+        // Polled in this order: the scale has begun.
+        let scale = up.supervisor.scale("a", 3, waiting());
+        let (scaled, applied) = tokio::join!(scale, up.supervisor.apply(vec![new], waiting()));
+        assert_eq!(scaled.unwrap().ready, 3);
+        assert_eq!(applied.unwrap()[0].ready, 3);
         up.stop().await;
     });
 }

@@ -138,6 +138,8 @@ async fn ready(folder: &Path, child: &mut Child, said: &mut Said, teller: &mut T
                     Ok(_) => break client,
                     // It ends for that reason, and says so itself.
                     Err(error) if error.kind == Kind::RolloutFailed => std::future::pending().await,
+                    // Somebody has deleted a service meanwhile; or else it ends.
+                    Err(error) if error.kind == Kind::Stopped && client.info().await.is_ok() => break client,
                     Err(_) => {}
                 }
             }
