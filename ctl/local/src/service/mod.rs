@@ -9,6 +9,7 @@ mod probe;
 mod replica;
 mod rollout;
 mod status;
+mod succession;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -28,8 +29,8 @@ use crate::{Event, Events, ServiceSpec};
 
 use replica::Replica;
 pub(crate) use replica::Stop;
-use rollout::Successors;
-pub(crate) use rollout::{Successor, Takes};
+use succession::Successors;
+pub(crate) use succession::{Successor, Takes};
 
 /// What all services of a supervisor share.
 #[derive(Debug)]

@@ -92,6 +92,11 @@ impl Replica {
         self.state.borrow().state == ReplicaState::Ready
     }
 
+    /// Why it is not ready.
+    pub(super) fn why(&self) -> String {
+        self.state.borrow().why.clone().unwrap_or_else(|| "its probes say nothing".to_owned())
+    }
+
     /// Tells it to end and waits until it has; a later call may be more urgent, never less.
     pub(super) async fn stop(&self, stop: Stop) {
         self.stop.send_if_modified(|told| {

@@ -155,8 +155,7 @@ impl Service {
     async fn all_ready(&self) -> Result<(), Error> {
         let replicas = self.inner().replicas.clone();
         for replica in replicas.iter().filter(|replica| !replica.is_ready()) {
-            let why = replica.snapshot().why.unwrap_or_else(|| "its probes say nothing".to_owned());
-            self.tell(&Event::Waiting { replica: replica.name.clone(), why });
+            self.tell(&Event::Waiting { replica: replica.name.clone(), why: replica.why() });
         }
         try_join_all(replicas.iter().map(|replica| self.wait_ready(replica))).await.map(drop)
     }
@@ -204,7 +203,7 @@ impl Service {
     }
 
     fn never_ready(&self, replica: &Replica, patience: Duration) -> Error {
-        let why = replica.snapshot().why.unwrap_or_else(|| "its probes say nothing".to_owned());
+        let why = replica.why();
         let error = self.not_ready().why(format!("{}: not within {}: {why}", replica.name, Span::from(patience)));
         self.explain(error, replica, &replica.last_lines())
     }
@@ -225,51 +224,6 @@ impl Service {
     fn operation(self: &Arc<Self>, events: Option<Events>, is_deploy: bool) -> UnderWay {
         self.inner().operation = Some(Operation { events, is_deploy });
         UnderWay(self.clone())
-    }
-}
-
-/// How many wait for the end of the change that is under way, and need not.
-#[derive(Debug, Default)]
-pub(crate) struct Successors {
-    deploys: usize,
-    deletes: usize,
-}
-
-impl Successors {
-    /// Whether somebody takes the place of a change, which is a deploy or is not.
-    fn take(&self, is_deploy: bool) -> bool {
-        self.deletes > 0 || (is_deploy && self.deploys > 0)
-    }
-
-    fn count(&mut self, takes: Takes) -> &mut usize {
-        match takes {
-            Takes::Deploys => &mut self.deploys,
-            Takes::All => &mut self.deletes,
-        }
-    }
-}
-
-/// Whose place a change takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Takes {
-    Deploys,
-    All,
-}
-
-/// Until it is dropped, a change that waits for replicas gives up: it might wait for good.
-#[derive(Debug)]
-pub(crate) struct Successor(Arc<Service>, Takes);
-
-impl Successor {
-    pub(crate) fn of(service: Arc<Service>, takes: Takes) -> Self {
-        service.successors.send_modify(|waiting| *waiting.count(takes) += 1);
-        Self(service, takes)
-    }
-}
-
-impl Drop for Successor {
-    fn drop(&mut self) {
-        self.0.successors.send_modify(|waiting| *waiting.count(self.1) -= 1);
     }
 }
 
