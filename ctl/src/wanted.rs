@@ -50,7 +50,7 @@ impl Wanted {
     fn one(service: &str, args: &ValuesArgs, files: &[(String, String)], layers: Layers<'_>) -> Result<Self, Error> {
         let user = UserInput::read(layers.of(service)?, args, files, layers)?;
         let refused = |why: String| Error::usage(format!("cannot deploy {service}")).why(why);
-        names::service(service).map_err(|cause| refused(cause.to_string()))?;
+        names::service(service).map_err(|cause| misnamed(service, refused(cause.to_string())))?;
         let known = bundled().any(|name| name == service);
         let has_image = user.all.get(&["image", "repository"]).is_some_and(Value::is_string);
         if !known && !has_image {
@@ -90,7 +90,11 @@ impl UserInput {
         layers: Layers<'_>,
     ) -> Result<Self, Error> {
         for (text, name) in files {
-            all.file(text, name).map_err(|cause| Error::usage(format!("cannot use {name}")).why(cause.to_string()))?;
+            all.file(text, name).map_err(|cause| {
+                Error::usage(format!("cannot use {name}"))
+                    .why(cause.to_string())
+                    .next("charts/microservice/values.yaml shows how values are written")
+            })?;
         }
         let flags = [
             (Kind::Json, &args.set_json),
@@ -102,7 +106,7 @@ impl UserInput {
         let mut said = UserValues::default();
         for (kind, texts) in flags {
             for text in texts {
-                all.set(kind, text).map_err(|cause| Error::usage(cause.to_string()))?;
+                all.set(kind, text).map_err(|cause| Error::usage(cause.to_string()).next(form(kind)))?;
                 // An index into a list of a file is no assignment by itself; it is none of replicas either.
                 let _ = said.set(kind, text);
             }
@@ -125,8 +129,9 @@ impl UserInput {
 fn short_forms(args: &ValuesArgs) -> Result<Value, Error> {
     let mut values = json!({});
     if let Some(image) = &args.image {
-        let image: ImageReference =
-            image.parse().map_err(|cause: manifests::values::ImageError| Error::usage(cause.to_string()))?;
+        let image: ImageReference = image.parse().map_err(|cause: manifests::values::ImageError| {
+            Error::usage(cause.to_string()).next("--image REPO:TAG, as ghcr.io/example/orders:1.4.2")
+        })?;
         values["image"] = json!({ "repository": image.repository, "tag": image.tag, "digest": image.digest });
     }
     if let Some(port) = args.port {
@@ -150,8 +155,26 @@ fn read_file(path: &Path) -> Result<(String, String), Error> {
     };
     match read {
         Ok(text) => Ok((text, name)),
-        Err(cause) => Err(Error::usage(format!("cannot read the values in {name}")).why(cause.to_string())),
+        Err(cause) => Err(Error::usage(format!("cannot read the values in {name}"))
+            .why(cause.to_string())
+            .next("--values FILE, or --values - for stdin")),
     }
+}
+
+/// How a flag's text is written.
+fn form(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Typed => "--set KEY=VALUE, as replicas=2,service.port=8080",
+        Kind::Text => "--set-string KEY=VALUE, as env.LEVEL=1",
+        Kind::Json => "--set-json KEY=JSON, as 'env={\"LEVEL\":\"1\"}'",
+        Kind::File => "--set-file KEY=FILE, as env.TEXT=./text.txt",
+    }
+}
+
+/// The name that was probably meant, where it differs in letters that no name has.
+fn misnamed(service: &str, error: Error) -> Error {
+    let meant = service.to_lowercase().replace(['_', '.', ' '], "-");
+    if names::service(&meant).is_ok() { error.next(format!("did you mean {meant}?")) } else { error }
 }
 
 fn unknown(service: &str) -> Error {
@@ -228,6 +251,29 @@ mod tests {
     fn a_values_file_that_is_not_there_is_named() {
         let args = ValuesArgs { values: vec!["/nowhere/values.yaml".into()], ..ValuesArgs::default() };
         assert!(refusal(&["service-a"], &args).contains("/nowhere/values.yaml"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_with_how_to_write_it() {
+        let file = std::env::temp_dir().join(format!("msctl-no-values-{}.yaml", std::process::id()));
+        std::fs::write(&file, "- replicas\n").unwrap();
+        let of = |change: &dyn Fn(&mut ValuesArgs)| {
+            let mut args = ValuesArgs::default();
+            change(&mut args);
+            args
+        };
+        for (service, args, next) in [
+            ("Service_A", ValuesArgs::default(), "did you mean service-a?"),
+            ("service-a", of(&|args| args.values = vec![file.clone()]), "charts/microservice/values.yaml"),
+            ("service-a", of(&|args| args.values = vec!["/nowhere/values.yaml".into()]), "--values FILE"),
+            ("service-a", of(&|args| args.set = vec!["replicas".into()]), "--set KEY=VALUE"),
+            ("service-a", of(&|args| args.set_json = vec!["env={".into()]), "--set-json KEY=JSON"),
+            ("service-a", of(&|args| args.image = Some("ghcr.io/acme/a".into())), "--image REPO:TAG"),
+        ] {
+            let refusal = refusal(&[service], &args);
+            assert!(refusal.contains(&format!("next: {next}")), "{refusal}");
+        }
+        std::fs::remove_file(file).unwrap();
     }
 
     #[test]

@@ -195,6 +195,9 @@ fn ctrl_c_ends_every_verb_that_waits_for_the_api_server_with_130() {
         let output = interrupted(verb, args, "INT");
         assert_eq!(code(&output), 130, "{verb}: {}", stderr(&output));
         assert!(stderr(&output).contains("error: interrupted"), "{verb}: {}", stderr(&output));
+        // Those may have changed something by then.
+        let looks = ["scale", "delete"].contains(&verb);
+        assert_eq!(stderr(&output).contains("next: msctl status"), looks, "{verb}: {}", stderr(&output));
     }
 }
 
@@ -226,6 +229,7 @@ fn ctrl_c_while_a_service_or_jaeger_does_not_answer_ends_at_once_with_130() {
         assert_eq!(code(&output), 130, "{verb}: {}", stderr(&output));
         assert!(stderr(&output).contains("error: interrupted"), "{verb}: {}", stderr(&output));
         assert!(took < Duration::from_secs(2), "{verb}: {took:?}");
+        assert_eq!(stderr(&output).contains("next: msctl trace "), verb == "call-trace", "{}", stderr(&output));
     }
 }
 

@@ -17,7 +17,10 @@ pub(crate) fn explain(cluster: &Cluster, action: &str, cause: kube::Error) -> Er
     let trouble = cause.trouble;
     // No answer in time from the API server is an API server that cannot be reached; 70 is for our own deadline.
     let code = if trouble == Trouble::TimedOut { ExitCode::Unreachable } else { trouble.into() };
-    let hint = cause.hint();
+    let hint = cause.hint().or_else(|| {
+        // What was there a moment ago has gone.
+        (trouble == Trouble::NotFound).then(|| format!("msctl status -n {} shows what is there", cluster.namespace))
+    });
     let error = Error::new(code, cause.to_string()).place(place(cluster));
     match hint {
         Some(hint) => error.next(hint),
@@ -44,7 +47,7 @@ fn from_status(cluster: &Cluster, action: &str, status: &Status) -> Option<Error
         return Some(failed(ExitCode::Forbidden).why(right.sentence()).next(right.remedy()));
     }
     if status.code == 422 {
-        return Some(invalid(failed(ExitCode::Failed), status));
+        return Some(invalid(failed(ExitCode::Failed), status, action.starts_with("apply ")));
     }
     None
 }
@@ -55,18 +58,21 @@ pub(crate) fn missing_namespace(status: &Status) -> Option<&str> {
     (status.is_not_found() && details.kind == "namespaces").then_some(details.name.as_str())
 }
 
-/// Each field that the server refuses, with its reason.
-fn invalid(error: Error, status: &Status) -> Error {
+/// Each field that the server refuses, with its reason; `of_values` when values made them.
+fn invalid(error: Error, status: &Status, of_values: bool) -> Error {
     let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
-    if causes.is_empty() {
-        return error.why(status.message.clone());
-    }
     let immutable = causes.iter().any(|cause| cause.message.contains("field is immutable"));
-    let error = causes.iter().fold(error, |error, cause| error.why(format!("{}: {}", cause.field, cause.message)));
+    let error = match causes {
+        [] => error.why(status.message.clone()),
+        _ => causes.iter().fold(error, |error, cause| error.why(format!("{}: {}", cause.field, cause.message))),
+    };
     if immutable {
-        return error.next("a field that cannot change: `msctl delete` the service, then deploy it again");
+        error.next("a field that cannot change: `msctl delete` the service, then deploy it again")
+    } else if of_values {
+        error.next("change its value in --set, --values or msctl.yaml; charts/microservice/values.yaml has every key")
+    } else {
+        error
     }
-    error
 }
 
 /// What RBAC does not grant, from the API server's sentence.
@@ -167,6 +173,26 @@ mod tests {
         let status = Status::failure("invalid", "Invalid").with_code(422).with_details(details);
         let text = explain(&Double::new().cluster(), "apply deployment.apps/service-a", api(status)).to_string();
         assert!(text.contains("spec.selector: Invalid value") && text.contains("msctl delete"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn what_has_no_words_of_its_own_says_where_and_what_to_run_next() {
+        for (code, message, next) in [
+            (404, "pods \"a-1\" not found", "msctl status -n shop"),
+            (409, "the object has been modified", "somebody else changed it meanwhile: run it again"),
+            (410, "too old resource version", "run it again"),
+            (422, "spec.replicas: Invalid value: -1", "--set, --values or msctl.yaml"),
+            (429, "too many requests", "try again in a few seconds"),
+            (500, "etcdserver: no leader", "kubectl get --raw '/readyz?verbose'"),
+            (503, "apiserver is shutting down", "kubectl get --raw '/readyz?verbose'"),
+            (500, "failed calling webhook \"x\": no endpoints", "mutatingwebhookconfigurations"),
+        ] {
+            let status = Status::failure(message, "").with_code(code);
+            let text = explain(&Double::new().cluster(), "apply deployment.apps/a", api(status)).to_string();
+            let (head, hint) = text.split_once("next: ").unwrap_or_default();
+            assert!(head.contains(message) && head.contains("where: namespace shop"), "{text}");
+            assert!(hint.contains(next), "{text}");
+        }
     }
 
     #[tokio::test]

@@ -12,7 +12,8 @@ const NO_LIMIT: Duration = Duration::from_hours(365 * 24);
 
 /// Builds the client; makes no request.
 pub(crate) async fn connect(globals: &Globals) -> Result<Cluster, Error> {
-    reach::connect(&options(globals)).await.map_err(|cause| refused(&cause))
+    let options = options(globals);
+    reach::connect(&options).await.map_err(|cause| refused(&cause, &options))
 }
 
 fn options(globals: &Globals) -> KubeOptions {
@@ -27,13 +28,20 @@ fn options(globals: &Globals) -> KubeOptions {
     }
 }
 
-fn refused(cause: &ConnectError) -> Error {
+fn refused(cause: &ConnectError, options: &KubeOptions) -> Error {
     let code = match cause {
         // What is wrong is on the command line.
         ConnectError::UnknownContext { .. } | ConnectError::GroupsWithoutUser => ExitCode::Usage,
         _ => cause.trouble().into(),
     };
     let error = Error::new(code, "cannot connect to a cluster").why(cause.to_string());
+    let files: Vec<String> = options.files().iter().map(|file| file.display().to_string()).collect();
+    let error = match cause {
+        // That is on the command line alone.
+        ConnectError::GroupsWithoutUser => error,
+        _ if files.is_empty() => error,
+        _ => error.place(format!("kubeconfig {}", files.join(", "))),
+    };
     match cause.hint() {
         Some(hint) => error.next(hint),
         None => error,
@@ -56,6 +64,23 @@ mod tests {
         assert_eq!(error.code(), ExitCode::Unreachable);
         assert!(error.to_string().contains("/nowhere/config"), "{error}");
         assert!(error.to_string().contains("next:"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_unknown_context_says_which_file_has_which_contexts() {
+        let file = std::env::temp_dir().join(format!("msctl-session-{}", std::process::id()));
+        let text = "clusters: [{name: one, cluster: {server: 'https://192.0.2.1:6443'}}]\n\
+                    contexts: [{name: production, context: {cluster: one, user: ann}}]\n";
+        std::fs::write(&file, text).unwrap();
+        let globals =
+            Globals { kubeconfig: Some(file.clone()), context: Some("prodution".into()), ..Globals::default() };
+        let error = connect(&globals).await.unwrap_err();
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(error.code(), ExitCode::Usage);
+        let place = format!("where: kubeconfig {}", file.display());
+        for part in ["knows production", place.as_str(), "next: did you mean --context production?"] {
+            assert!(error.to_string().contains(part), "{part}: {error}");
+        }
     }
 
     #[test]

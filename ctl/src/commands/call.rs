@@ -26,10 +26,10 @@ use crate::trace::Delivery;
 use crate::way::{self, Patience};
 use exchange::Exchanged;
 use follow::{Ending, Follow, Kept};
-use hops::Bound;
+use hops::{Bound, Expected};
 use request::Outgoing;
 use root::Root;
-use route::Route;
+use route::{Open, Route};
 use sink::Sink;
 
 pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
@@ -51,7 +51,14 @@ pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) ->
         printer.text(sink.gap_below())?;
         let expected = expected.map(|expected| expected.with(answered.delivery));
         let shown = show_trace(expected, &args, answered.jaeger, answered.connector, printer);
-        match interrupt.or("waiting for the trace", shown).await {
+        let shown = interrupt.or("waiting for the trace", shown).await.map_err(|error| match expected {
+            // Its spans go on arriving.
+            Some(Expected { trace, .. }) if error.code() == ExitCode::Interrupted => {
+                error.next(format!("msctl trace {trace}"))
+            }
+            _ => error,
+        });
+        match shown {
             // What the service answered matters more to a script than that nobody can show the way there.
             Err(error) if failed && error.code() != ExitCode::Interrupted => printer.error(&error),
             shown => shown?,
@@ -110,7 +117,7 @@ async fn answer(
     voice.stage(format!("reading the answer of {}", route.args.target));
     let mut delivery = Delivery::Unknown;
     if route.args.follow && status.as_u16() < 400 {
-        let bytes = body.bytes(follow::LARGEST).await.map_err(|cause| exchange::unread(&cause))?;
+        let bytes = body.bytes(follow::LARGEST).await.map_err(|cause| exchange::unread(&cause, &open, &outgoing))?;
         kept.begin(head, bytes);
         not_applied.as_deref().into_iter().for_each(note);
         let follow = Follow { route, open: &open, line: &line, stage: &patience.stage };
@@ -127,7 +134,7 @@ async fn answer(
         while !sink.closed() {
             // Without the voice: what it says would stand in the middle of the body's line.
             let Some(frame) = body.frame().await else { break };
-            let frame = frame.map_err(|cause| exchange::broken_off(&cause, received))?;
+            let frame = frame.map_err(|cause| exchange::broken_off(&cause, received, &open, &outgoing))?;
             let Ok(data) = frame.into_data() else { continue };
             received += data.len() as u64;
             sink.write(&data)?;
@@ -136,21 +143,33 @@ async fn answer(
         not_applied.as_deref().into_iter().for_each(note);
         if status.as_u16() >= 400 {
             note(&format!("answered {status}"));
+            if let Some(advice) = advice(status, &open, &outgoing) {
+                route.printer.hint(&advice);
+            }
         }
     }
     Ok(Answered { status, failure: None, delivery, jaeger: open.jaeger, connector: open.connector })
 }
 
+/// What to do about an answer that is an error, where its body can't say it better.
+fn advice(status: StatusCode, open: &Open, outgoing: &Outgoing) -> Option<String> {
+    if status == StatusCode::PAYLOAD_TOO_LARGE && !outgoing.body.is_empty() {
+        return Some(format!("send a smaller body; this one has {} bytes", outgoing.body.len()));
+    }
+    outgoing.target.service().filter(|_| status.is_server_error()).map(|service| exchange::logs(service, open))
+}
+
 /// Exports our own spans, then prints the tree: all of it within `--trace-timeout`.
 async fn show_trace(
-    expected: Option<hops::Expected>,
+    expected: Option<Expected>,
     args: &CallArgs,
     jaeger: AbortOnDropHandle<Jaeger>,
     connector: Connector,
     printer: &Printer,
 ) -> Result<(), Error> {
     let Some(expected) = expected else {
-        return Err(Error::new(ExitCode::Failed, "the call was answered, but it has no trace"));
+        return Err(Error::new(ExitCode::Failed, "the call was answered, but it has no trace")
+            .next("msctl trace SERVICE shows the latest of a service"));
     };
     let bound = Bound::from_now(args.trace_timeout);
     let jaeger = bound.over(jaeger).await.and_then(Result::ok).unwrap_or_else(Jaeger::guess);

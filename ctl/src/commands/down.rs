@@ -32,7 +32,7 @@ pub(crate) async fn run(args: DownArgs, globals: &Globals, printer: &Printer) ->
         }
     };
     let work = Box::pin(down(&local, &args, printer));
-    Interrupt::listen()?.or("ending the services; that goes on in `msctl up`", work).await
+    Interrupt::listen()?.or_look("ending the services; that goes on in `msctl up`", "msctl status --local", work).await
 }
 
 async fn down(local: &Local, args: &DownArgs, printer: &Printer) -> Result<ExitCode, Error> {

@@ -32,7 +32,9 @@ impl Wanted {
             // A name such as `cafe` is hexadecimal too.
             Ok(id) if text.len() >= 16 => Ok(Self::Id(id)),
             Err(cause) if text.len() >= 16 && text.bytes().all(|b| b.is_ascii_hexdigit()) => {
-                Err(Error::usage(format!("`{text}` is no trace id")).why(cause.to_string()))
+                Err(Error::usage(format!("`{text}` is no trace id"))
+                    .why(cause.to_string())
+                    .next(format!("msctl trace --service {text}, if that is a service's name")))
             }
             _ => Ok(Self::service(text)),
         }
@@ -183,6 +185,7 @@ mod tests {
     fn an_id_with_a_digit_too_many_is_no_service() {
         let error = wanted(&["4bf92f3577b34da6a3ce929d0e0e47360"]).unwrap_err();
         assert_eq!(error.code(), ExitCode::Usage);
+        assert!(error.to_string().contains("next: msctl trace --service 4bf92f35"), "{error}");
         assert!(wanted(&["00000000000000000000000000000000"]).is_err());
     }
 

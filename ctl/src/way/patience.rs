@@ -80,15 +80,17 @@ pub(crate) async fn bounded<T>(
     const MOMENT: Duration = Duration::from_secs(3);
     let Patience { what, timeout, stage, making, cancel } = patience;
     tokio::pin!(work);
+    let at = |error: Error| match stage.text() {
+        stage if stage.is_empty() => error,
+        stage => error.why(format!("it was {stage}")),
+    };
     let given_up = tokio::select! {
         biased;
-        () = interrupt.signalled() => Error::new(ExitCode::Interrupted, format!("interrupted: {what}")),
+        () = interrupt.signalled() => at(Error::new(ExitCode::Interrupted, format!("interrupted: {what}"))),
         outcome = &mut work => return outcome,
         () = sleep(*timeout) => {
-            let error = Error::new(ExitCode::TimedOut, format!("{what}: not done within {timeout:?}"));
-            let stage = stage.text();
-            let error = if stage.is_empty() { error } else { error.why(format!("it was {stage}")) };
-            error.next("a longer --timeout, or `msctl status` for what keeps it")
+            at(Error::new(ExitCode::TimedOut, format!("{what}: not done within {timeout:?}")))
+                .next("a longer --timeout, or `msctl status` for what keeps it")
         }
     };
     cancel.cancel();

@@ -86,6 +86,7 @@ fn ctrl_c_ends_the_wait_and_not_the_message() {
     assert!(signalled.elapsed() < Duration::from_secs(2), "{:?}", signalled.elapsed());
     let text = stderr(&output);
     assert!(text.contains("error: interrupted") && text.contains("goes on without msctl"), "{text}");
+    assert!(text.contains("why: it was following message 7: pending"), "{text}");
     assert!(text.contains(&format!("next: msctl call http://127.0.0.1:{}/messages/7\n", service.port)), "{text}");
 }
 

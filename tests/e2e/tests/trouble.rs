@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use e2e::run::finish;
 use e2e::scenario::msctl_path;
-use e2e::{Run, Scenario, World, eventually, in_both};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use e2e::{Background, Run, Scenario, World, eventually, in_both};
+use nix::sys::signal::Signal;
 
 const FAILED: i32 = 1;
 const USAGE: i32 = 2;
@@ -232,6 +231,42 @@ fn ctrl_c_ends_every_wait_and_the_next_deploy_goes_on() {
 }
 
 #[test]
+fn ctrl_c_ends_the_waits_for_a_dead_holder_and_for_a_deletion() {
+    let scenario = Scenario::new("ctrl-c-others");
+    let never_ready = ["deploy", "service-a", "--set", "probes.readiness.path=/no-such-path"];
+    let dead = Background::start(&mut scenario.msctl_command(&never_ready));
+    eventually("a pod", || if scenario.pods("service-a").is_empty() { Err("none".to_owned()) } else { Ok(()) });
+    // It can't give its Lease back, which the next one waits out.
+    assert!(dead.signal(Signal::SIGKILL));
+    dead.end();
+    for verb in [&never_ready[..], &["delete", "service-a"]] {
+        let waiting = Background::start(&mut scenario.msctl_command(verb));
+        waiting.says("waiting for a sign of life");
+        interrupted(waiting);
+        assert!(scenario.get(&["lease", "msctl-service-a"])["spec"]["holderIdentity"].is_string(), "not ours to take");
+    }
+    // An object that does not go: its finalizer's owner never comes.
+    let kept = ["deployment", "service-a", "--type=merge", "-p"];
+    let finalizers = |list: &str| format!(r#"{{"metadata":{{"finalizers":{list}}}}}"#);
+    scenario.kubectl(&[&["patch"], &kept[..], &[&finalizers(r#"["msctl.dev/test"]"#)]].concat()).ok();
+    let deleting = Background::start(&mut scenario.msctl_command(&["delete", "service-a"]));
+    eventually("a deletion", || {
+        let asked = &scenario.get(&["deployment", "service-a"])["metadata"]["deletionTimestamp"];
+        if asked.is_string() { Ok(()) } else { Err("not asked for yet".to_owned()) }
+    });
+    let run = interrupted(deleting).says(&["what was deleted stays deleted", "next: msctl status"]);
+    assert!(run.stdout.is_empty(), "{run}");
+    scenario.kubectl(&[&["patch"], &kept[..], &[&finalizers("[]")]].concat()).ok();
+    // The Lease was given back, so nobody waits for it.
+    let again = scenario.msctl(&["delete", "service-a", "--ignore-not-found"]).ok();
+    assert!(again.took < Duration::from_secs(10), "{again}");
+    eventually("nothing left", || {
+        let left = scenario.get(&["deployments,services,pods", "-l", "app.kubernetes.io/name=service-a"]);
+        if left["items"].as_array().is_some_and(Vec::is_empty) { Ok(()) } else { Err(left.to_string()) }
+    });
+}
+
+#[test]
 fn a_closed_pipe_on_stdout_ends_quietly() {
     let scenario = Scenario::new("closed-pipe");
     scenario.msctl(&["deploy", "service-b"]).ok();
@@ -249,14 +284,19 @@ fn a_closed_pipe_on_stdout_ends_quietly() {
 /// Starts msctl, waits until `started`, sends SIGINT, and expects a prompt end with 130.
 #[track_caller]
 fn interrupt(scenario: &Scenario, args: &[&str], what: &str, started: impl Fn() -> bool) {
-    let child = scenario.msctl_command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("msctl");
+    let running = Background::start(&mut scenario.msctl_command(args));
     eventually(what, || if started() { Ok(()) } else { Err("not yet".to_owned()) });
-    let id = i32::try_from(child.id()).expect("a process id");
-    kill(Pid::from_raw(id), Signal::SIGINT).expect("a process to interrupt");
+    interrupted(running);
+}
+
+/// Sends SIGINT, and expects a prompt end with 130.
+#[track_caller]
+fn interrupted(running: Background) -> Run {
+    assert!(running.signal(Signal::SIGINT), "a process to interrupt");
     let sent = Instant::now();
-    let output = finish(child, "msctl");
-    assert_eq!(output.status.code(), Some(INTERRUPTED), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(sent.elapsed() < Duration::from_secs(15), "took {:?} to end", sent.elapsed());
+    let run = running.end().code_is(INTERRUPTED);
+    assert!(sent.elapsed() < Duration::from_secs(15), "took {:?} to end: {run}", sent.elapsed());
+    run
 }
 
 /// A kubeconfig file of a cluster that is not there.

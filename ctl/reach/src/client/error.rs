@@ -186,6 +186,10 @@ impl ApiError {
         &self.error
     }
 
+    fn is_the_servers_fault(&self) -> bool {
+        matches!(&*self.error, kube::Error::Api(status) if matches!(status.code, 500 | 503))
+    }
+
     fn reason(&self) -> String {
         let Self { server, cause, .. } = self;
         match self.trouble {
@@ -206,7 +210,16 @@ impl ApiError {
             Trouble::Untrusted => "check the certificates in `kubectl config view --raw`".into(),
             Trouble::Unauthorized => "log in again, then check with `kubectl auth whoami`".into(),
             Trouble::Forbidden => "ask for the right, or see what you may do with `kubectl auth can-i --list`".into(),
+            // The API server passes on what it could not ask.
+            _ if self.cause.contains("failed calling webhook") => {
+                "is the webhook ready? kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations".into()
+            }
+            Trouble::Overloaded | Trouble::Other if self.is_the_servers_fault() => {
+                "kubectl get --raw '/readyz?verbose' says what the API server lacks".into()
+            }
             Trouble::Overloaded => "the API server is busy: try again in a few seconds".into(),
+            Trouble::Conflict => "somebody else changed it meanwhile: run it again".into(),
+            Trouble::Gone => "what was read has expired meanwhile: run it again".into(),
             _ => return None,
         })
     }

@@ -46,6 +46,15 @@ impl Sources {
     }
 }
 
+impl KubeOptions {
+    /// The kubeconfig files that are read: those of the flag, of `KUBECONFIG` or of the home that exist.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = Sources::from_process(self).candidates();
+        files.retain(|file| file.exists());
+        files
+    }
+}
+
 pub(super) async fn load(options: &KubeOptions) -> Result<Target, ConnectError> {
     let sources = Sources::from_process(options);
     match read(&sources)? {

@@ -144,7 +144,11 @@ impl DialError {
             Self::Dns { .. } => "kubectl get pods -n kube-system -l k8s-app=kube-dns".into(),
             Self::Overloaded { .. } => "use fewer connections at a time".into(),
             Self::Tunnel(error) => return error.hint(),
-            Self::BadTarget { .. } | Self::Lost { .. } => return None,
+            Self::BadTarget { .. } => "a target is NAME[.NAMESPACE][:PORT], or http://HOST[:PORT]".into(),
+            Self::Lost { .. } => {
+                "kubectl get pods --all-namespaces -l app.kubernetes.io/component=relay; run it again when it is ready"
+                    .into()
+            }
         })
     }
 
@@ -157,6 +161,22 @@ impl DialError {
             Self::TimedOut { .. } => Trouble::TimedOut,
             Self::Overloaded { .. } => Trouble::Overloaded,
             Self::Tunnel(error) => error.trouble(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_cannot_be_had_says_what_to_do() {
+        let (target, why) = (String::new(), String::new());
+        for (error, next) in [
+            (DialError::BadTarget { target: target.clone(), detail: why.clone() }, "NAME[.NAMESPACE][:PORT]"),
+            (DialError::Lost { target, cause: why }, "kubectl get pods"),
+        ] {
+            assert!(error.hint().is_some_and(|hint| hint.contains(next)), "{error}");
         }
     }
 }

@@ -45,7 +45,8 @@ pub(crate) async fn delete(cluster: &Cluster, args: &DeleteArgs, printer: &Print
         }
         Ok(removed)
     });
-    let outcome = interrupt.or(&format!("{action}; what was deleted stays deleted"), work).await;
+    let look = format!("msctl status -n {}", cluster.namespace);
+    let outcome = interrupt.or_look(&format!("{action}; what was deleted stays deleted"), &look, work).await;
     drop(watch);
     printer.clear_live();
     held.release(interrupt.signalled(), printer).await;

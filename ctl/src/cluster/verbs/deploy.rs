@@ -100,10 +100,11 @@ impl Deploy<'_> {
         let befores = interrupt.or(&action, wait.in_time(taking)).await?;
         let lost = held.lost();
         let mut lost = std::pin::pin!(lost);
+        let look = format!("msctl status -n {}", self.cluster.namespace);
         let mut deployed = Vec::new();
         for ((wanted, manifests), before) in wanted.iter().zip(befores.manifests).zip(befores.inventories) {
             let applying = Box::pin(unless_lost(&mut lost, self.apply(wanted, manifests, &before, held)));
-            let done = interrupt.or(&action, wait.in_time(applying)).await?;
+            let done = interrupt.or_look(&action, &look, wait.in_time(applying)).await?;
             (self.told)(&done.report)?;
             deployed.push(done);
         }
@@ -112,8 +113,8 @@ impl Deploy<'_> {
         };
         let targets: Vec<Target> = deployed.iter().filter_map(|deployed| deployed.target.clone()).collect();
         let rollout = Box::pin(unless_lost(&mut lost, wait.until_done(watch, &targets)));
-        let done =
-            interrupt.or(&format!("{action}; its objects are applied, and the rollout goes on"), rollout).await?;
+        let what = format!("{action}; its objects are applied, and the rollout goes on");
+        let done = interrupt.or_look(&what, &look, rollout).await?;
         let milliseconds = started.elapsed().as_millis();
         let mut reports: Vec<ServiceReport> = deployed.into_iter().map(|deployed| deployed.report).collect();
         for (target, progress) in targets.iter().zip(done) {

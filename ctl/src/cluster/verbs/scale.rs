@@ -45,7 +45,8 @@ pub(crate) async fn scale(cluster: &Cluster, args: &ScaleArgs, printer: &Printer
         }
         Ok(scaled)
     });
-    let outcome = interrupt.or(&format!("{action}; what was set stays set"), work).await;
+    let look = format!("msctl status -n {}", cluster.namespace);
+    let outcome = interrupt.or_look(&format!("{action}; what was set stays set"), &look, work).await;
     printer.clear_live();
     let mut scaled = outcome?;
     for scaled in &mut scaled {

@@ -205,9 +205,10 @@ fn undialled(failure: &DialError, open: &Open, outgoing: &Outgoing) -> Error {
         (DialError::Refused { .. }, Some(service)) => {
             error.why(open.way.unready()).next(format!("msctl status {}{}", service.name, open.way.flags()))
         }
-        _ => match open.way.hint(failure) {
-            Some(hint) => error.next(hint),
-            None => error,
+        _ => match (open.way.hint(failure), service) {
+            (Some(hint), _) => error.next(hint),
+            (None, Some(service)) => error.next(format!("msctl status {}{}", service.name, open.way.flags())),
+            (None, None) => error,
         },
     }
 }
@@ -217,33 +218,58 @@ fn unanswered(cause: &upstream::Error, dial: Option<&DialError>, open: &Open, ou
     if let (Kind::Connect, Some(dial)) = (cause.kind(), dial) {
         return undialled(dial, open, outgoing);
     }
-    let code = if cause.is_timeout() { ExitCode::TimedOut } else { ExitCode::Failed };
     let service = outgoing.target.service();
-    let error = Error::new(code, format!("{} did not answer", target_name(open, service)))
-        .why(cause.report())
-        .place(open.way.place());
+    let error = failed(format!("{} did not answer", target_name(open, service)), cause, open);
     match (cause.kind(), service) {
-        (Kind::Broken, Some(service)) => {
-            let repeated = if outgoing.method.is_idempotent() {
+        (Kind::Broken, service) => {
+            let error = error.why(if outgoing.method.is_idempotent() {
                 "it was tried again, with the same end"
             } else {
                 "it was not sent again: it may have been done"
-            };
-            error.why(repeated).next(format!("msctl status {}{}", service.name, open.way.flags()))
+            });
+            match service {
+                Some(service) => error.next(format!("msctl status {}{}", service.name, open.way.flags())),
+                None => error,
+            }
         }
-        _ => error,
+        // Most likely it is the port of something else.
+        (Kind::Protocol, service) => {
+            let target = service.map_or_else(|| format!("http://{}", open.host), ToString::to_string);
+            error.next(format!("msctl call {target}:PORT, with the port that speaks HTTP"))
+        }
+        _ => with_logs(error, open, outgoing),
     }
 }
 
 /// Why the answer ended before its end.
-pub(super) fn broken_off(cause: &upstream::Error, received: u64) -> Error {
-    let code = if cause.is_timeout() { ExitCode::TimedOut } else { ExitCode::Failed };
-    let error = Error::new(code, format!("the answer broke off after {received} bytes")).why(cause.report());
-    if cause.is_timeout() { error.next("a longer --timeout") } else { error }
+pub(super) fn broken_off(cause: &upstream::Error, received: u64, open: &Open, outgoing: &Outgoing) -> Error {
+    with_logs(failed(format!("the answer broke off after {received} bytes"), cause, open), open, outgoing)
 }
 
 /// Why an answer that is to be followed could not be read to its end.
-pub(super) fn unread(cause: &upstream::Error) -> Error {
+pub(super) fn unread(cause: &upstream::Error, open: &Open, outgoing: &Outgoing) -> Error {
+    let error = failed("the answer cannot be followed: it was not read to its end".to_owned(), cause, open);
+    if cause.kind() == Kind::TooLarge {
+        return error.next("without --follow it is printed as it comes, however large");
+    }
+    with_logs(error, open, outgoing)
+}
+
+fn failed(what: String, cause: &upstream::Error, open: &Open) -> Error {
     let code = if cause.is_timeout() { ExitCode::TimedOut } else { ExitCode::Failed };
-    Error::new(code, "the answer cannot be followed: it was not read to its end").why(cause.report())
+    let error = Error::new(code, what).why(cause.report()).place(open.way.place());
+    if cause.is_timeout() { error.next("a longer --timeout") } else { error }
+}
+
+/// What the service itself says of it, where it is a service.
+fn with_logs(error: Error, open: &Open, outgoing: &Outgoing) -> Error {
+    match outgoing.target.service() {
+        Some(service) => error.next(logs(service, open)),
+        None => error,
+    }
+}
+
+/// The command that shows what a service said last.
+pub(super) fn logs(service: &ServiceName, open: &Open) -> String {
+    format!("msctl logs {} --tail 20{}", service.name, open.way.flags())
 }

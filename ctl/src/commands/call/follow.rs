@@ -92,7 +92,7 @@ impl Follow<'_> {
 
     /// Path and query of what is followed.
     fn resource(&self, outgoing: &Outgoing, kept: &Kept) -> Result<String, Error> {
-        let Some(head) = kept.head() else { return Err(cannot_follow(outgoing)) };
+        let Some(head) = kept.head() else { return Err(self.cannot(outgoing)) };
         let status = head.status;
         if status == StatusCode::OK && outgoing.method == Method::GET && kept.has_state() {
             return Ok(outgoing.target.path.clone());
@@ -100,7 +100,8 @@ impl Follow<'_> {
         let accepted = matches!(status, StatusCode::CREATED | StatusCode::ACCEPTED);
         let location = head.headers.get(LOCATION).filter(|value| !value.is_empty());
         let Some(location) = location.filter(|_| accepted) else {
-            return Err(cannot_follow(outgoing)
+            return Err(self
+                .cannot(outgoing)
                 .why(format!("it answered {status}{}", if accepted { " without a Location" } else { "" }))
                 .why("a 201 or 202 with a Location can be followed, and a GET whose JSON has a `state`"));
         };
@@ -109,13 +110,15 @@ impl Follow<'_> {
         let base = Base { authority: &authority, host, path: &outgoing.target.path };
         let text = String::from_utf8_lossy(location.as_bytes());
         base.resolve(&text).map_err(|cause| {
-            cannot_follow(outgoing).why(format!("it answered {status} with Location {text}")).why(cause.to_string())
+            self.cannot(outgoing).why(format!("it answered {status} with Location {text}")).why(cause.to_string())
         })
     }
-}
 
-fn cannot_follow(outgoing: &Outgoing) -> Error {
-    Error::new(ExitCode::Failed, format!("{} was answered, but cannot be followed", outgoing.shown_target()))
+    fn cannot(&self, outgoing: &Outgoing) -> Error {
+        Error::new(ExitCode::Failed, format!("{} was answered, but cannot be followed", outgoing.shown_target()))
+            .place(self.open.way.place())
+            .next("leave out --follow: what it answered is its result")
+    }
 }
 
 #[cfg(test)]

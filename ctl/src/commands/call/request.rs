@@ -90,11 +90,14 @@ fn defaults(body: Option<&Bytes>) -> HeaderMap {
 
 fn method(given: Option<&str>, has_body: bool) -> Result<Method, Error> {
     let Some(given) = given else { return Ok(if has_body { Method::POST } else { Method::GET }) };
-    let refused = || Error::usage(format!("`{given}` is no method that can be sent"));
+    let refused = || {
+        Error::usage(format!("`{given}` is no method that can be sent"))
+            .next("use a word such as GET, POST, PUT, PATCH or DELETE")
+    };
     match Method::from_bytes(given.as_bytes()) {
         Ok(Method::CONNECT) => Err(refused().why("CONNECT opens a tunnel, and has no answer to print")),
         Ok(method) => Ok(method),
-        Err(_) => Err(refused().next("use a word such as GET, POST, PUT, PATCH or DELETE")),
+        Err(_) => Err(refused()),
     }
 }
 
@@ -109,8 +112,11 @@ fn body(data: &str) -> Result<Bytes, Error> {
         path => std::fs::read(path),
     };
     let shown = if name == "-" { "stdin" } else { name };
-    read.map(Bytes::from)
-        .map_err(|cause| Error::usage(format!("cannot read the body from {shown}")).why(cause.to_string()))
+    read.map(Bytes::from).map_err(|cause| {
+        Error::usage(format!("cannot read the body from {shown}"))
+            .why(cause.to_string())
+            .next("--data @FILE, or @- for stdin; without the @ it is the body itself")
+    })
 }
 
 /// Each header with its value; `NAME:` has none, `NAME;` an empty one, as with curl.

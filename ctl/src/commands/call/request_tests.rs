@@ -42,8 +42,10 @@ fn data_is_posted_as_json() {
 fn a_method_is_sent_as_it_was_given() {
     assert_eq!(outgoing(&["a", "-X", "PUT", "-d", "1"]).unwrap().method, Method::PUT);
     assert_eq!(outgoing(&["a", "-X", "REPORT"]).unwrap().method.as_str(), "REPORT");
-    assert!(refused(&["a", "-X", "GET /"]).contains("no method"));
-    assert!(refused(&["a", "-X", "CONNECT"]).contains("tunnel"));
+    for (method, reason) in [("GET /", "no method"), ("CONNECT", "tunnel")] {
+        let text = refused(&["a", "-X", method]);
+        assert!(text.contains(reason) && text.contains("next: use a word such as GET"), "{text}");
+    }
 }
 
 #[test]
@@ -106,7 +108,8 @@ fn a_body_comes_from_a_file_and_a_missing_file_is_named() {
     let body = outgoing(&["a", "-d", &data]).unwrap().body;
     std::fs::remove_file(&path).unwrap();
     assert_eq!(body, "{\"from\":\"file\"}\n");
-    assert!(refused(&["a", "-d", &data]).contains(&path.display().to_string()));
+    let text = refused(&["a", "-d", &data]);
+    assert!(text.contains(&path.display().to_string()) && text.contains("next: --data @FILE"), "{text}");
 }
 
 #[test]

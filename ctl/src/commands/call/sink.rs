@@ -1,7 +1,7 @@
 //! Where the answer goes: its bytes to stdout or a file, exactly as they came.
 
 use std::fs::{File, OpenOptions};
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use http::response::Parts;
@@ -35,7 +35,7 @@ impl<'a> Sink<'a> {
             .create(true)
             .truncate(false)
             .open(path)
-            .map_err(|cause| Error::usage(format!("cannot write to {}", path.display())).why(cause.to_string()))?;
+            .map_err(|cause| refused(path, &cause))?;
         Ok(Self::File(OutputFile { path: path.to_owned(), file, ours }))
     }
 
@@ -93,8 +93,22 @@ impl<'a> Sink<'a> {
     }
 }
 
+/// Nothing has been sent.
+fn refused(path: &Path, cause: &std::io::Error) -> Error {
+    let error = Error::usage(format!("cannot write to {}", path.display())).why(cause.to_string());
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) if cause.kind() == ErrorKind::NotFound => error.next(format!("mkdir -p {}", folder.display())),
+        _ => error.next("--output-file with a file that you may write to"),
+    }
+}
+
 fn failed(path: &Path, cause: &std::io::Error) -> Error {
-    Error::new(ExitCode::Failed, format!("cannot write the body to {}", path.display())).why(cause.to_string())
+    let error =
+        Error::new(ExitCode::Failed, format!("cannot write the body to {}", path.display())).why(cause.to_string());
+    match cause.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => error.next(format!("df -h {}", path.display())),
+        _ => error,
+    }
 }
 
 impl Drop for OutputFile {
@@ -196,6 +210,16 @@ mod tests {
         let error = Sink::open(Some(Path::new("/nowhere/at/all")), &printer).unwrap_err();
         assert_eq!(error.code(), ExitCode::Usage);
         assert!(error.to_string().contains("/nowhere/at/all"), "{error}");
+        assert!(error.to_string().contains("next: mkdir -p /nowhere/at"), "{error}");
+    }
+
+    #[test]
+    fn a_full_disk_is_said_with_how_to_look_at_it() {
+        let (printer, _, _) = captured();
+        let mut sink = Sink::open(Some(Path::new("/dev/full")), &printer).unwrap();
+        sink.begin().unwrap();
+        let error = sink.write(b"body").unwrap_err();
+        assert!(error.to_string().contains("next: df -h /dev/full"), "{error}");
     }
 
     #[test]

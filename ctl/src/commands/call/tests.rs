@@ -186,6 +186,24 @@ async fn an_answer_that_is_no_http_is_an_error() {
 }
 
 #[tokio::test]
+async fn trouble_with_a_service_says_where_and_what_to_run_next() {
+    let (place, logs) = ("where: namespace default", "msctl logs localhost --tail 20 -n default");
+    let large = "HTTP/1.1 413 Payload Too Large\r\ncontent-length: 0\r\n\r\n";
+    for (reply, args, said) in [
+        (Reply::Bytes("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n"), &[][..], ["hint: ", logs]),
+        (Reply::Bytes(large), &["-d", "{}"], ["answered 413", "hint: send a smaller body; this one has 2 bytes"]),
+        (Reply::Bytes("HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\nHello"), &[], [place, logs]),
+        (Reply::Bytes("SSH-2.0-OpenSSH_9.2\r\n"), &[], [place, "next: msctl call localhost:PORT"]),
+        (Reply::Nothing, &["-d", "{}"], ["it may have been done", "next: msctl status localhost -n default"]),
+    ] {
+        let (address, _requests) = server(vec![reply]).await;
+        let called = call_url(&format!("localhost:{}/path", address.port()), args).await;
+        let text = called.outcome.map_or_else(|error| error.to_string(), |_| called.err);
+        assert!(said.iter().all(|part| text.contains(part)), "{said:?}: {text}");
+    }
+}
+
+#[tokio::test]
 async fn verbose_says_way_status_and_time() {
     let (address, _requests) = server(vec![Reply::Bytes(HELLO)]).await;
     let called = call(address, &["-v"]).await;

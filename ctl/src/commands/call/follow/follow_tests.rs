@@ -206,7 +206,9 @@ async fn an_answer_without_a_place_to_follow_is_printed_and_said() {
         assert_eq!(called.out, first.split_once("\r\n\r\n").unwrap().1);
         let error = called.outcome.unwrap_err();
         assert_eq!(error.code(), ExitCode::Failed);
-        assert!(error.to_string().contains(reason), "{error}");
+        for part in [reason, "where: namespace default", "next: leave out --follow"] {
+            assert!(error.to_string().contains(part), "{part}: {error}");
+        }
         assert_eq!(service.requests().len(), 1);
     }
 }
@@ -261,8 +263,11 @@ async fn a_message_that_is_gone_is_an_error_in_the_services_words() {
 #[tokio::test]
 async fn a_resource_without_a_state_is_not_asked_for_ever() {
     let service = Service::start(vec![accepted(LOCATION), ok("Hello, World!")]).await;
-    let error = service.call(&[&BODY[..], &["--follow"]].concat()).await.outcome.unwrap_err();
-    assert!(error.to_string().contains("no JSON object with a `state`"), "{error}");
+    let text = service.call(&[&BODY[..], &["--follow"]].concat()).await.outcome.unwrap_err().to_string();
+    let look = format!("next: msctl call http://{}/messages/7", service.address);
+    for part in ["no JSON object with a `state`", "where: namespace default", look.as_str()] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
 }
 
 #[tokio::test]

@@ -73,13 +73,13 @@ impl Kept {
         sink.end()
     }
 
-    /// Adds to the error of a wait that was ended from outside how to go on.
+    /// Adds to the error of a wait that did not come to its end how to go on.
     pub(in crate::commands::call) fn explain(&self, error: Error) -> Error {
         let Some(found) = &self.found else { return error };
         match error.code() {
             // What it was doing then has been said.
-            ExitCode::TimedOut => error.next(&found.look),
-            ExitCode::Interrupted => error.why(format!("{} goes on without msctl", self.progress())).next(&found.look),
+            ExitCode::TimedOut | ExitCode::Failed => error.next(&found.look),
+            ExitCode::Interrupted => error.why("that goes on without msctl").next(&found.look),
             _ => error,
         }
     }

@@ -13,7 +13,7 @@ use upstream::Kind;
 
 use super::LARGEST;
 use super::message::Message;
-use crate::commands::call::exchange::Line;
+use crate::commands::call::exchange::{self, Line};
 use crate::commands::call::request::Outgoing;
 use crate::commands::call::route::Open;
 use crate::error::{Error, ExitCode};
@@ -71,12 +71,12 @@ pub(super) async fn ask(line: &Line, open: &Open, question: &Outgoing) -> Result
     let asked = async {
         let response = match line.ask(open, question).await? {
             Ok(response) => response,
-            Err(cause) => return unanswered(&cause, question),
+            Err(cause) => return unanswered(&cause, open, question),
         };
         let (head, body) = response.into_parts();
         match body.bytes(LARGEST).await {
-            Ok(body) => judge(head, body, question),
-            Err(cause) => unanswered(&cause, question),
+            Ok(body) => judge(head, body, open, question),
+            Err(cause) => unanswered(&cause, open, question),
         }
     };
     match timeout(ANSWER_AT_MOST, asked).await {
@@ -85,22 +85,22 @@ pub(super) async fn ask(line: &Line, open: &Open, question: &Outgoing) -> Result
     }
 }
 
-fn unanswered(cause: &upstream::Error, question: &Outgoing) -> Result<Polled, Error> {
+fn unanswered(cause: &upstream::Error, open: &Open, question: &Outgoing) -> Result<Polled, Error> {
     match cause.kind() {
         // Pods come and go while a message waits.
         Kind::Connect | Kind::Broken | Kind::Timeout | Kind::Body => {
             Ok(Polled::Later { why: cause.report(), after: None })
         }
-        _ => Err(lost(question).why(cause.report())),
+        _ => Err(lost(open, question).why(cause.report())),
     }
 }
 
-fn judge(head: Parts, body: Bytes, question: &Outgoing) -> Result<Polled, Error> {
+fn judge(head: Parts, body: Bytes, open: &Open, question: &Outgoing) -> Result<Polled, Error> {
     let status = head.status;
     match status {
         _ if status.is_success() => match Message::read(&body) {
             Some(message) => Ok(Polled::Answered { head, body, message }),
-            None => Err(lost(question).why(format!("it answered {status}, and no JSON object with a `state`"))),
+            None => Err(lost(open, question).why(format!("it answered {status}, and no JSON object with a `state`"))),
         },
         StatusCode::REQUEST_TIMEOUT
         | StatusCode::TOO_MANY_REQUESTS
@@ -114,13 +114,18 @@ fn judge(head: Parts, body: Bytes, question: &Outgoing) -> Result<Polled, Error>
         _ => {
             let code = if status.as_u16() >= 400 { ExitCode::CalleeFailed } else { ExitCode::Failed };
             let what = format!("{} answered {status} while it was followed", question.shown_target());
-            Err(Error::new(code, what).why(said(&body)))
+            let error = Error::new(code, what).why(said(&body)).place(open.way.place());
+            Err(match question.target.service().filter(|_| status.is_server_error()) {
+                Some(service) => error.next(exchange::logs(service, open)),
+                None => error,
+            })
         }
     }
 }
 
-fn lost(question: &Outgoing) -> Error {
+fn lost(open: &Open, question: &Outgoing) -> Error {
     Error::new(ExitCode::Failed, format!("{} cannot be followed any further", question.shown_target()))
+        .place(open.way.place())
 }
 
 /// What an error's body says, in few words: a problem's detail or title (RFC 9457), else its beginning.
