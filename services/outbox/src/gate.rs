@@ -34,6 +34,7 @@ struct State {
 
 #[derive(Clone, Copy, Debug)]
 struct Closed {
+    since: Instant,
     until: Instant,
     round: u32,
     /// Somebody is finding out.
@@ -58,6 +59,11 @@ pub(crate) enum Way {
 impl Gate {
     pub(crate) fn way(&self) -> Way {
         self.with(|state| state.closed.map_or(Way::Open, |closed| Way::Closed(closed.until)))
+    }
+
+    /// How long it has been closed.
+    pub(crate) fn closed_for(&self) -> Option<Duration> {
+        self.with(|state| state.closed.map(|closed| closed.since.elapsed()))
     }
 
     /// Waits until a delivery may begin.
@@ -110,15 +116,16 @@ impl Pass<'_> {
         let probe = std::mem::take(&mut self.probe);
         let closed_now = self.gate.with(|state| {
             state.failures = state.failures.saturating_add(1);
-            let round = match state.closed {
+            let now = Instant::now();
+            let (since, round) = match state.closed {
                 // One of those that were under way when it closed.
                 Some(_) if !probe => return false,
-                Some(closed) => closed.round + 1,
+                Some(closed) => (closed.since, closed.round + 1),
                 None if state.failures < FAILURES => return false,
-                None => 0,
+                None => (now, 0),
             };
             let pause = pause(round, rand::random_range(0.5..=1.0)).max(asked.unwrap_or_default().min(LONGEST_ASKED));
-            state.closed = Some(Closed { until: Instant::now() + pause, round, probing: false });
+            state.closed = Some(Closed { since, until: now + pause, round, probing: false });
             round == 0
         });
         if probe {
@@ -164,7 +171,7 @@ mod tests {
         assert!(second.is_err(), "only one goes through");
 
         assert!(probe.answered());
-        assert_eq!(gate.way(), Way::Open);
+        assert_eq!((gate.way(), gate.closed_for()), (Way::Open, None));
         gate.pass().await;
     }
 
@@ -178,6 +185,7 @@ mod tests {
             assert!(!gate.pass().await.away(None));
             probes += 1;
         }
+        assert_eq!(gate.closed_for(), Some(closed.elapsed()));
         assert!((30..=70).contains(&probes), "{probes}");
     }
 

@@ -43,7 +43,9 @@
 //! # When the receiver is away
 //! Each message backs off by itself, with jitter, and its row says when it is due: a process that ends takes nothing with
 //! it. After some failures in a row a gate that all deliveries pass closes, and one message at a time finds out whether
-//! the receiver is back, every two seconds at the latest. It goes on with everything that waits then, due or not.
+//! the receiver is back, every two seconds at the latest. It goes on with everything that waits then, due or not. What has
+//! waited longer than [`Settings::max_age`] is not kept for that: it is given up while the receiver stays away, without
+//! a try of its own. A receiver that comes up together with this process has a minute before that.
 //!
 //! # What it costs
 //! For a message that is delivered at the first try: one insert and one delete, each in a group commit with whatever
@@ -68,7 +70,7 @@ mod waiters;
 
 pub use engine::{Engine, Full, Ticket};
 pub use settings::{Mode, Receiver, Settings};
-pub use storage::{Body, Claim, Claimed, Depth, Outgoing, Settled, Settlement, Storage, Sweep};
+pub use storage::{Body, Claim, Claimed, Depth, Expiry, Outgoing, Settled, Settlement, Storage, Sweep};
 pub use waiters::Waiting;
 
 /// How a message ended.

@@ -17,7 +17,8 @@ pub struct Settings {
     pub concurrency: usize,
     /// How long a row belongs to who leased it. At least twice `timeout`.
     pub lease: Duration,
-    /// A message that could not be delivered for so long is given up when it fails once more.
+    /// A message that could not be delivered for so long is given up: when it fails once more, or while the receiver stays
+    /// away.
     pub max_age: Duration,
     /// How long both sides keep messages. Longer than `max_age`.
     pub retention: Duration,

@@ -21,6 +21,9 @@ pub trait Storage: Clone + Send + Sync + 'static {
     /// Ends `owner`'s leases on these rows: whoever looks next may take them.
     fn give_back(&self, owner: Uuid, ids: Vec<Uuid>) -> impl Future<Output = Result<(), Error>> + Send;
 
+    /// Gives up what `expiry` says, and returns it.
+    fn expire(&self, expiry: Expiry) -> impl Future<Output = Result<Vec<Uuid>, Error>> + Send;
+
     /// Those of `ids` whose messages are not pending any more.
     fn ended(&self, ids: Vec<Uuid>) -> impl Future<Output = Result<Vec<Uuid>, Error>> + Send;
 
@@ -73,6 +76,16 @@ pub struct Claimed {
     pub rows: Vec<Outgoing>,
     /// A row whose time has come was left, because the bodies would have had too many bytes with it.
     pub cut: bool,
+}
+
+/// Rows that have waited for too long.
+#[derive(Clone, Debug)]
+pub struct Expiry {
+    /// Those that were put into the outbox before this time, in unix milliseconds, and that nobody has a lease of.
+    pub before: i64,
+    pub limit: usize,
+    /// Why, for one that has no error of a try.
+    pub error: String,
 }
 
 /// What became of a delivery.

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use api::message::State;
 use database::{Error, Writer};
-use outbox::{Claim, Claimed, Depth, Settlement, Storage, Sweep};
+use outbox::{Claim, Claimed, Depth, Expiry, Settlement, Storage, Sweep};
 use uuid::Uuid;
 
 pub(crate) use kept::time_of;
@@ -105,6 +105,13 @@ impl<B: Backend> Storage for Store<B> {
 
     async fn give_back(&self, owner: Uuid, ids: Vec<Uuid>) -> Result<(), Error> {
         self.write(Write::GiveBack { owner, ids }).await.map(|_| ())
+    }
+
+    async fn expire(&self, expiry: Expiry) -> Result<Vec<Uuid>, Error> {
+        match self.write(Write::Expire(expiry)).await? {
+            Done::Expired(ids) => Ok(ids),
+            other => Err(other.unexpected()),
+        }
     }
 
     async fn ended(&self, ids: Vec<Uuid>) -> Result<Vec<Uuid>, Error> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use database::{Error, Statement};
-use outbox::{Body, Claim, Claimed, Outgoing, Settled, Settlement, Sweep};
+use outbox::{Body, Claim, Claimed, Expiry, Outgoing, Settled, Settlement, Sweep};
 use uuid::Uuid;
 
 /// One write; a batch of them is one transaction.
@@ -13,6 +13,7 @@ pub enum Write {
     Settle(Settlement),
     Claim(Claim),
     GiveBack { owner: Uuid, ids: Vec<Uuid> },
+    Expire(Expiry),
     Redeliver { id: Uuid, not_before: i64, now: i64 },
     Purge(Sweep),
     ForgetKeys(usize),
@@ -60,6 +61,7 @@ pub enum Done {
     Settled,
     Claimed(Claimed),
     GivenBack,
+    Expired(Vec<Uuid>),
     Redelivered(Redelivery),
     /// Where to go on, when there may be more.
     Purged(Option<Uuid>),
@@ -96,7 +98,7 @@ impl Write {
             Self::Settle(Settlement { settled: Settled::Again { .. }, .. })
             | Self::Claim(_)
             | Self::GiveBack { .. } => ("UPDATE", "outbox"),
-            Self::Settle(_) => ("DELETE", "outbox"),
+            Self::Settle(_) | Self::Expire(_) => ("DELETE", "outbox"),
             Self::Redeliver { .. } => ("INSERT", "outbox"),
             Self::Purge(_) => ("DELETE", "messages"),
             Self::ForgetKeys(_) => ("DELETE", "idempotency_keys"),

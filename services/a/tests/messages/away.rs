@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use api::message::State;
 
-use crate::client::{get, post, until};
+use crate::client::{ask, get, post, until};
 use crate::double::Behaviour;
-use crate::service::a_and_b;
+use crate::service::{a_and_b, a_and_b_with};
 
 #[tokio::test]
 async fn a_b_that_is_back_is_found_within_seconds_and_saw_no_storm() {
@@ -38,6 +38,45 @@ async fn a_b_that_is_back_is_found_within_seconds_and_saw_no_storm() {
         until(a.address, &id, |message| message.state == State::Delivered).await;
     }
     assert_eq!(b.events().len(), 100, "each once");
+}
+
+#[tokio::test]
+async fn what_waits_for_too_long_for_a_b_that_is_away_is_given_up_also_without_a_try() {
+    let (a, mut b, _directory) = a_and_b_with(|config| {
+        config.messages.max_age = Duration::from_secs(2);
+        config.messages.lease = Duration::from_secs(4);
+        config.upstream_timeout = Duration::from_secs(1);
+    })
+    .await;
+    b.leave().await;
+    let mut ids = Vec::new();
+    for _ in 0..100 {
+        ids.push(post(a.address, &[("prefer", "respond-async")], "{}").await.message().id);
+    }
+    // One try in two seconds would take minutes for them.
+    let mut untried = 0;
+    for id in &ids {
+        let dead = until(a.address, id, |message| message.state == State::Dead).await;
+        assert!(dead.last_error.is_some(), "{dead:?}");
+        untried += usize::from(dead.attempts == 0);
+    }
+    assert!(untried > 50, "{untried}");
+    // They are counted when they are committed, a moment after they can be read.
+    let counted = async {
+        let told = ["outbox_dead_total 100\n", "outbox_deliveries_total{outcome=\"expired\"} 100\n"];
+        loop {
+            let metrics = a.metrics().await;
+            if told.iter().all(|told| metrics.contains(told)) {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), counted).await.expect("each is counted once");
+
+    b.back();
+    let answer = ask(a.address, "POST", &format!("/messages/{}/redeliver", ids[0]), &[], b"").await;
+    assert_eq!(answer.status, 202);
+    until(a.address, &ids[0], |message| message.state == State::Delivered).await;
 }
 
 #[tokio::test]

@@ -80,7 +80,11 @@ async fn a_key_that_is_too_old_is_free_again<B: Backend>(fixture: Fixture<B>) {
     let first = keyed("k", 1);
     assert_eq!(fixture.store.accept(first.clone()).await, Ok(Accepted::New));
     assert_eq!(fixture.store.forget_keys(10).await, Ok(0), "it is kept for a day");
-    fixture.raw("UPDATE idempotency_keys SET expires_at = 1").await;
+    // The same a minute before the day is over, and a minute after.
+    let minutes_later = |minutes: i64| format!("UPDATE idempotency_keys SET expires_at = expires_at - {minutes} * 60000");
+    fixture.raw(&minutes_later(24 * 60 - 1)).await;
+    assert_eq!(fixture.store.0.known(key("k", 1)).await, Ok(Some(Accepted::Known(first.id))));
+    fixture.raw(&minutes_later(2)).await;
     assert_eq!(fixture.store.0.known(key("k", 1)).await, Ok(None));
     let second = keyed("k", 2);
     assert_eq!(fixture.store.accept(second.clone()).await, Ok(Accepted::New));

@@ -1,12 +1,18 @@
-//! What is deleted for its age.
+//! What is deleted or given up for its age.
 
-use outbox::{Settled, Storage as _, Sweep};
-use service_a::store::Backend;
+use std::time::Duration;
+
+use api::message::State;
+use outbox::{Expiry, Settled, Storage as _, Sweep};
+use service_a::store::{Backend, New};
 use uuid::Uuid;
 
-use crate::fixture::{Fixture, LONG, dead};
+use crate::fixture::{Fixture, LONG, again, dead, new};
 
-crate::on_both!(old_messages_are_deleted_a_few_at_a_time_and_pending_ones_never);
+crate::on_both!(
+    old_messages_are_deleted_a_few_at_a_time_and_pending_ones_never,
+    what_waited_for_too_long_is_given_up_unless_somebody_has_it,
+);
 
 async fn old_messages_are_deleted_a_few_at_a_time_and_pending_ones_never<B: Backend>(fixture: Fixture<B>) {
     let owner = Uuid::now_v7();
@@ -41,4 +47,44 @@ async fn old_messages_are_deleted_a_few_at_a_time_and_pending_ones_never<B: Back
     for id in pending.into_iter().chain([young]) {
         fixture.get(id).await;
     }
+}
+
+async fn what_waited_for_too_long_is_given_up_unless_somebody_has_it<B: Backend>(fixture: Fixture<B>) {
+    const HOUR: i64 = 3_600_000;
+    let (owner, now) = (Uuid::now_v7(), outbox::time::now());
+    let old = |lease: Option<Duration>| New {
+        created_at: now - HOUR,
+        lease: lease.map(|time| service_a::store::Lease { owner, time }),
+        ..new("{}")
+    };
+    let untried = old(None);
+    let (late, held, failed) = (old(Some(Duration::ZERO)), old(Some(LONG)), old(Some(LONG)));
+    for message in [&untried, &late, &held, &failed] {
+        fixture.store.accept(message.clone()).await.unwrap();
+    }
+    fixture.settle(failed.id, owner, again(LONG)).await;
+    let young = fixture.accept(None).await;
+
+    let expiry = Expiry { before: now - HOUR / 2, limit: 2, error: "away".to_owned() };
+    let mut expired = Vec::new();
+    for count in [2, 1, 0] {
+        let ids = fixture.store.expire(expiry.clone()).await.unwrap();
+        assert_eq!(ids.len(), count, "{ids:?}");
+        expired.extend(ids);
+    }
+    assert_eq!(expired, [untried.id, late.id, failed.id]);
+    let failed_with = fixture.get(failed.id).await;
+    assert_eq!((failed_with.state, failed_with.attempts), (State::Dead, 1));
+    assert_ne!(failed_with.last_error.as_deref(), Some("away"), "its own says more");
+    for id in [untried.id, late.id] {
+        let kept = fixture.get(id).await;
+        assert_eq!((kept.state, kept.attempts, kept.last_error.as_deref()), (State::Dead, 0, Some("away")));
+    }
+    for id in [held.id, young.id] {
+        assert_eq!(fixture.get(id).await.state, State::Pending);
+    }
+    // It is gone from the outbox, and a delivery that was under way all the same is a fact.
+    assert_eq!(fixture.store.0.depth(10).await.unwrap().rows, 2);
+    fixture.settle(late.id, owner, Settled::Delivered).await;
+    assert_eq!(fixture.get(late.id).await.state, State::Delivered);
 }

@@ -15,11 +15,11 @@ use crate::time;
 const SAMPLE: Duration = Duration::from_secs(1);
 /// How late a request may learn that another process delivered its message.
 const WAITERS: Duration = Duration::from_millis(100);
-/// Rows that one purging transaction looks at: few, so that no other write waits long.
-const SWEEP: usize = 500;
+/// Rows that one sweeping transaction looks at: few, so that no other write waits long.
+pub(super) const SWEEP: usize = 500;
 
-/// The longest pause between two sweeps: 5,000 messages a second are deleted at the least.
-const LULL: Duration = Duration::from_millis(100);
+/// The longest pause between two sweeps: 5,000 messages a second go at the least.
+pub(super) const LULL: Duration = Duration::from_millis(100);
 
 /// The longest pause between two samples.
 const SELDOM: Duration = Duration::from_secs(10);
@@ -33,6 +33,7 @@ pub(super) async fn sample<S: Storage>(inner: Arc<Inner<S>>) {
             Ok(depth) => {
                 took = began.elapsed();
                 inner.rows.store(depth.rows, Ordering::Relaxed);
+                inner.oldest.store(depth.oldest.unwrap_or(i64::MAX), Ordering::Relaxed);
                 inner.metrics.depth.set(i64::try_from(depth.rows).unwrap_or(i64::MAX));
                 let age = depth.oldest.map_or(0, |oldest| time::now().saturating_sub(oldest).max(0));
                 let age = Duration::from_millis(u64::try_from(age).unwrap_or_default());
@@ -102,7 +103,7 @@ pub(super) async fn purge<S: Storage>(inner: Arc<Inner<S>>) {
 
 impl<S: Storage> Inner<S> {
     /// Whether the engine stops meanwhile.
-    async fn pause(&self, pause: Duration) -> bool {
+    pub(super) async fn pause(&self, pause: Duration) -> bool {
         tokio::select! {
             () = sleep(pause) => false,
             () = self.stopping.cancelled() => true,

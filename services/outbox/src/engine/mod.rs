@@ -2,11 +2,12 @@
 
 mod claims;
 mod due;
+mod expiry;
 mod flight;
 mod housekeeping;
 mod job;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -64,6 +65,8 @@ pub(crate) struct Inner<S> {
     wake: Notify,
     /// The last sample.
     rows: AtomicU64,
+    /// The same: when the oldest message was created, in unix milliseconds.
+    oldest: AtomicI64,
     metrics: Metrics,
     stopping: CancellationToken,
     /// The database is being closed: nothing can be recorded any more.
@@ -113,6 +116,7 @@ impl<S: Storage> Engine<S> {
             more: AtomicBool::new(false),
             wake: Notify::new(),
             rows: AtomicU64::new(0),
+            oldest: AtomicI64::new(i64::MAX),
             metrics: Metrics::register(telemetry.metrics()),
             stopping: CancellationToken::new(),
             stopped: CancellationToken::new(),
@@ -122,6 +126,7 @@ impl<S: Storage> Engine<S> {
         });
         if inner.settings.mode == Mode::Active {
             inner.in_background(claims::run(inner.clone()));
+            inner.in_background(expiry::run(inner.clone()));
         }
         inner.in_background(housekeeping::sample(inner.clone()));
         inner.in_background(housekeeping::look_for_waiters(inner.clone()));

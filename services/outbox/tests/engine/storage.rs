@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use database::Error;
-use outbox::{Claim, Claimed, Depth, Settlement, Storage, Sweep};
+use outbox::{Claim, Claimed, Depth, Expiry, Settlement, Storage, Sweep};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -62,6 +62,10 @@ impl Storage for Told {
 
     async fn give_back(&self, _: Uuid, _: Vec<Uuid>) -> Result<(), Error> {
         Ok(())
+    }
+
+    async fn expire(&self, _: Expiry) -> Result<Vec<Uuid>, Error> {
+        Ok(Vec::new())
     }
 
     async fn ended(&self, _: Vec<Uuid>) -> Result<Vec<Uuid>, Error> {

@@ -271,6 +271,21 @@ async fn a_resource_without_a_state_is_not_asked_for_ever() {
 }
 
 #[tokio::test]
+async fn an_answer_too_large_to_be_held_back_is_not_followed() {
+    let large = answer("202 Accepted", LOCATION, &" ".repeat(super::LARGEST + 1));
+    let service = Service::start(vec![large.clone()]).await;
+    let called = service.call(&[&BODY[..], &["--follow"]].concat()).await;
+    let text = called.outcome.unwrap_err().to_string();
+    assert!(text.contains("cannot be followed") && text.contains("next: without --follow"), "{text}");
+    assert_eq!(called.out, "");
+    // A message may be it, too, once it is asked for.
+    let service = Service::start(vec![accepted(LOCATION), large]).await;
+    let called = service.call(&[&BODY[..], &["--follow"]].concat()).await;
+    let text = called.outcome.unwrap_err().to_string();
+    assert!(text.contains("cannot be followed any further") && text.contains("next: msctl call "), "{text}");
+}
+
+#[tokio::test]
 async fn a_get_of_a_message_can_be_followed_too() {
     let service = Service::start(vec![ok(PENDING), ok(DELIVERED)]).await;
     let called = call_url(&format!("http://{}/messages/7", service.address), &["--follow"]).await;

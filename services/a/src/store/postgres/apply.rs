@@ -1,7 +1,7 @@
 //! A batch of writes, as few statements as there are kinds of writes in it: a round trip is most of what one costs.
 
 use database::postgres::{self, Transaction, tokio_postgres};
-use outbox::{Claim, Claimed, Outgoing, Sweep};
+use outbox::{Claim, Claimed, Expiry, Outgoing, Sweep};
 use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 
@@ -61,6 +61,7 @@ async fn one(transaction: &Transaction<'_>, write: &Write) -> Result<Done, Error
             transaction.execute(sql::GIVE_BACK, &[owner, ids]).await?;
             Done::GivenBack
         }
+        Write::Expire(expiry) => Done::Expired(expire(transaction, expiry).await?),
         Write::Redeliver { id, not_before, now } => {
             Done::Redelivered(redeliver(transaction, *id, *not_before, *now).await?)
         }
@@ -80,6 +81,11 @@ async fn claim(transaction: &Transaction<'_>, claim: &Claim) -> Result<Claimed, 
     let rows = transaction.query(sql::CLAIM, &[&claim.owner, &lease, &ahead, &limit, &bytes]).await?;
     let cut = rows.first().map_or(Ok(false), |row| row.try_get(7))?;
     Ok(Claimed { rows: rows.iter().map(outgoing).collect::<Result<_, _>>()?, cut })
+}
+
+async fn expire(transaction: &Transaction<'_>, expiry: &Expiry) -> Result<Vec<Uuid>, Error> {
+    let rows = transaction.query(sql::EXPIRE, &[&expiry.before, &count(expiry.limit), &expiry.error]).await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
 }
 
 async fn redeliver(transaction: &Transaction<'_>, id: Uuid, not_before: i64, now: i64) -> Result<Redelivery, Error> {

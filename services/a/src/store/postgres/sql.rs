@@ -112,6 +112,18 @@ WHERE o.id = i.id AND o.lease_owner = i.owner RETURNING o.id, i.attempts, i.erro
 UPDATE messages m SET state = 2, attempts = gone.attempts, last_error = gone.error \
 FROM gone WHERE m.id = gone.id AND m.state = 0";
 
+/// In the order of the key, so that what is old is found first; rows that others are claiming are passed over.
+///
+/// Parameters: when they were put there, limit, error of those that have none.
+pub(super) const EXPIRE: &str = concat!(
+    "WITH old AS MATERIALIZED (SELECT id FROM outbox WHERE enqueued_at < $1 AND (lease_owner IS NULL OR available_at <= ",
+    now!(),
+    ") ORDER BY id LIMIT $2::bigint FOR UPDATE SKIP LOCKED), \
+     gone AS (DELETE FROM outbox o USING old WHERE o.id = old.id RETURNING o.id, o.attempts, o.last_error) \
+     UPDATE messages m SET state = 2, attempts = gone.attempts, last_error = coalesce(gone.last_error, $3::text) \
+     FROM gone WHERE m.id = gone.id AND m.state = 0 RETURNING m.id"
+);
+
 /// Parameters: owner, ids.
 pub(super) const GIVE_BACK: &str = concat!(
     "UPDATE outbox SET available_at = ",

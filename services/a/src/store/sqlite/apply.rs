@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use database::sqlite::{self, rusqlite};
-use outbox::{Claim, Claimed, Outgoing, Settled, Settlement, Sweep};
+use outbox::{Claim, Claimed, Expiry, Outgoing, Settled, Settlement, Sweep};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use uuid::Uuid;
 
@@ -45,6 +45,7 @@ impl Step<'_> {
                 }
                 Done::GivenBack
             }
+            Write::Expire(expiry) => Done::Expired(self.expire(expiry)?),
             Write::Redeliver { id, not_before, now } => Done::Redelivered(self.redeliver(*id, *not_before, *now)?),
             Write::Purge(sweep) => Done::Purged(self.purge(sweep)?),
             Write::ForgetKeys(limit) => {
@@ -109,6 +110,21 @@ impl Step<'_> {
             }
         }
         Ok(())
+    }
+
+    fn expire(&self, expiry: &Expiry) -> rusqlite::Result<Vec<Uuid>> {
+        let mut select = self.transaction.prepare_cached(sql::EXPIRED)?;
+        let row = |row: &Row<'_>| {
+            let found: ([u8; 16], i64, Option<String>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(found)
+        };
+        let found = select.query_map(params![expiry.before, self.now, count(expiry.limit)], row)?;
+        let found = found.collect::<rusqlite::Result<Vec<_>>>()?;
+        for (id, attempts, error) in &found {
+            self.execute(sql::EXPIRE, [id])?;
+            self.execute(sql::DEAD, params![id, attempts, error.as_ref().unwrap_or(&expiry.error)])?;
+        }
+        Ok(found.into_iter().map(|(id, ..)| Uuid::from_bytes(id)).collect())
     }
 
     fn redeliver(&self, id: Uuid, not_before: i64, now: i64) -> rusqlite::Result<Redelivery> {

@@ -46,6 +46,14 @@ pub(super) const DELETE_OWN: &str = "DELETE FROM outbox WHERE id = ?1 AND lease_
 pub(super) const DEAD: &str =
     "UPDATE messages SET state = 2, attempts = ?2, last_error = ?3 WHERE id = ?1 AND state = 0";
 
+/// In the order of the key, so that what is old is found first. Parameters: when they were put there, now, limit.
+pub(super) const EXPIRED: &str = "\
+SELECT id, attempts, last_error FROM outbox \
+WHERE enqueued_at < ?1 AND (lease_owner IS NULL OR available_at <= ?2) ORDER BY id LIMIT ?3";
+
+/// Parameter: id.
+pub(super) const EXPIRE: &str = "DELETE FROM outbox WHERE id = ?1";
+
 /// Parameters: id, owner, now.
 pub(super) const GIVE_BACK: &str =
     "UPDATE outbox SET available_at = ?3, lease_owner = NULL WHERE id = ?1 AND lease_owner = ?2";
