@@ -3,8 +3,12 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use super::objects::short_hash;
+
+/// Relays end when nobody has used them for some minutes: a name of yesterday leads nowhere.
+const OLD: Duration = Duration::from_hours(24);
 
 /// `$XDG_CACHE_HOME/msctl`, else `~/.cache/msctl`.
 pub(super) fn default_dir() -> Option<PathBuf> {
@@ -45,11 +49,22 @@ impl Memory {
         if let Err(error) = written {
             tracing::debug!(%error, file = %file.display(), "cannot remember the relay's pod");
         }
+        prune(dir, OLD);
     }
 
     pub(super) fn forget(&self) {
         if let Some(file) = &self.file {
             let _ = fs::remove_file(file);
+        }
+    }
+}
+
+/// Removes what is older than `age`: every namespace that was ever called has a file.
+fn prune(dir: &Path, age: Duration) {
+    let Some(since) = SystemTime::now().checked_sub(age) else { return };
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.metadata().and_then(|about| about.modified()).is_ok_and(|modified| modified < since) {
+            let _ = fs::remove_file(entry.path());
         }
     }
 }
@@ -69,6 +84,21 @@ mod tests {
         assert_eq!(Memory::new(Some(&dir), "https://two", "demo", "msctl-relay-1").recall(), None);
         memory.forget();
         assert_eq!(memory.recall(), None);
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn names_of_yesterday_are_removed_with_the_next_that_is_kept() {
+        let dir = env::temp_dir().join(format!("reach-memory-old-{}", std::process::id()));
+        let of = |namespace| Memory::new(Some(&dir), "https://one", namespace, "msctl-relay-1");
+        let (old, young, new) = (of("old"), of("young"), of("new"));
+        old.keep("pod-1");
+        young.keep("pod-2");
+        let file = fs::File::options().write(true).open(old.file.as_ref().unwrap()).unwrap();
+        file.set_modified(SystemTime::now() - OLD - Duration::from_mins(1)).unwrap();
+        new.keep("pod-3");
+        assert_eq!(old.recall(), None);
+        assert_eq!((young.recall().as_deref(), new.recall().as_deref()), (Some("pod-2"), Some("pod-3")));
         fs::remove_dir_all(dir).unwrap();
     }
 
