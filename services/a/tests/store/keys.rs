@@ -81,7 +81,8 @@ async fn a_key_that_is_too_old_is_free_again<B: Backend>(fixture: Fixture<B>) {
     assert_eq!(fixture.store.accept(first.clone()).await, Ok(Accepted::New));
     assert_eq!(fixture.store.forget_keys(10).await, Ok(0), "it is kept for a day");
     // The same a minute before the day is over, and a minute after.
-    let minutes_later = |minutes: i64| format!("UPDATE idempotency_keys SET expires_at = expires_at - {minutes} * 60000");
+    let minutes_later =
+        |minutes: i64| format!("UPDATE idempotency_keys SET expires_at = expires_at - {minutes} * 60000");
     fixture.raw(&minutes_later(24 * 60 - 1)).await;
     assert_eq!(fixture.store.0.known(key("k", 1)).await, Ok(Some(Accepted::Known(first.id))));
     fixture.raw(&minutes_later(2)).await;

@@ -13,8 +13,8 @@ use super::databases::{Databases, Kind};
 use super::load;
 use super::rate::{Progress, Rate, counted};
 
-/// Of `SQLite`, which has one writer: messages that share a sync.
-const SHARING: u64 = 50;
+/// Of `SQLite`, which has one writer: messages that share a sync, as of 64 clients of a service.
+pub(super) const SHARING: u64 = 50;
 /// Of Postgres, which lets the commits of several connections share one.
 const CONNECTIONS: usize = 32;
 
@@ -24,10 +24,10 @@ const BODY: &str =
 const SOURCE: &str = "/service-a";
 const KIND: &str = "dev.msctl.message.created.v1";
 
-/// What the bare loop of `kind` is.
-pub(crate) fn shape(kind: Kind) -> String {
+/// What the bare loop of `kind` is; `sharing` rows of `SQLite` share a transaction.
+pub(crate) fn shape(kind: Kind, sharing: u64) -> String {
     match kind {
-        Kind::Sqlite => format!("1 connection, {SHARING} a transaction"),
+        Kind::Sqlite => format!("1 connection, {sharing} a transaction"),
         Kind::Postgres => format!("{CONNECTIONS} connections, 1 a transaction"),
     }
 }
@@ -36,7 +36,7 @@ pub(crate) fn shape(kind: Kind) -> String {
 pub(crate) fn messages(databases: &Databases, kind: Kind) -> Rate {
     let database = databases.migrated(kind, api::a::NAME);
     counted(None, databases.pid(kind), |progress| match kind {
-        Kind::Sqlite => in_sqlite(database.path(), progress, SHARING, insert_message),
+        Kind::Sqlite => in_sqlite(database.path(), progress, 1, insert_message),
         Kind::Postgres => in_postgres(database.url(), progress, service_a::store::postgres::INSERT, || {
             let nothing = vec![None::<&str>];
             vec![
@@ -52,13 +52,13 @@ pub(crate) fn messages(databases: &Databases, kind: Kind) -> Rate {
     })
 }
 
-/// What A does for a message on `SQLite`, each with a sync of its own.
-pub(crate) fn messages_one_by_one(databases: &Databases) -> Rate {
+/// What A does for a message on `SQLite`, many with one sync.
+pub(crate) fn messages_sharing(databases: &Databases) -> Rate {
     let database = databases.migrated(Kind::Sqlite, api::a::NAME);
-    counted(None, None, |progress| in_sqlite(database.path(), progress, 1, insert_message))
+    counted(None, None, |progress| in_sqlite(database.path(), progress, SHARING, insert_message))
 }
 
-fn insert_message(transaction: &Transaction<'_>) -> rusqlite::Result<usize> {
+pub(super) fn insert_message(transaction: &Transaction<'_>) -> rusqlite::Result<usize> {
     use service_a::store::sqlite::{INSERT_MESSAGE, INSERT_OUTBOX};
 
     let (id, now) = (Uuid::now_v7(), now());

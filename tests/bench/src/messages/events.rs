@@ -11,7 +11,7 @@ pub(crate) fn measure(figures: &mut Figures, databases: &Databases, kind: Kind) 
     let rounds = in_turn(ROUNDS, || bare::events(databases, kind), || through_b(databases, kind));
     let per_second = |of: fn(&(Rate, Rate)) -> Rate| median(rounds.iter().map(|round| of(round).per_second));
     figures.report(&format!("{kind}: events applied, {CLIENTS} clients"), per_second(|round| round.1), "/s");
-    figures.report(&format!("{kind}: bare, {}", bare::shape(kind)), per_second(|round| round.0), "/s");
+    figures.report(&format!("{kind}: bare, {}", bare::shape(kind, bare::SHARING)), per_second(|round| round.0), "/s");
     let ratio = median(rounds.iter().map(|(bare, ours)| ours.per_second / bare.per_second));
     figures.report(&format!("{kind}: events / bare, median of {ROUNDS} rounds"), ratio, "");
     let (bare, ours): (Vec<_>, Vec<_>) = rounds.into_iter().unzip();

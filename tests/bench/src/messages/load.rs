@@ -53,6 +53,10 @@ impl Request {
         Self { id: text.find(PLACE), bytes: text.into_bytes(), status }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     fn with_new_id(&mut self) -> &[u8] {
         if let Some(place) = self.id {
             Uuid::now_v7().hyphenated().encode_lower(&mut self.bytes[place..place + PLACE.len()]);

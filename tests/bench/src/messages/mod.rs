@@ -16,6 +16,7 @@ mod end_to_end;
 mod events;
 mod fill;
 mod http;
+mod least;
 mod load;
 mod million;
 mod rate;
