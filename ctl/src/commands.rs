@@ -7,6 +7,7 @@ pub(crate) mod deploy;
 mod down;
 mod guard;
 pub(crate) mod logs;
+pub(crate) mod outcome;
 mod relay;
 pub(crate) mod scale;
 pub(crate) mod status;

@@ -15,8 +15,9 @@ use crate::cluster::verbs;
 use crate::cluster::way::ClusterWay;
 use crate::collector::Jaeger;
 use crate::commands::delete::Deleted;
-use crate::commands::deploy::{Preview, Report, ServiceReport};
+use crate::commands::deploy::{Preview, ServiceReport};
 use crate::commands::logs::Entries;
+use crate::commands::outcome::Outcome;
 use crate::commands::scale::Scaled;
 use crate::commands::status::Summary;
 use crate::error::{Aim, Error};
@@ -55,6 +56,13 @@ pub(crate) fn flag(globals: &Globals) -> Option<Aim> {
 
 /// Told of every service whose objects are applied, before its rollout is waited for.
 pub(crate) type Told<'a> = &'a dyn Fn(&ServiceReport) -> Result<(), Error>;
+
+/// A deploy, and where.
+#[derive(Debug)]
+pub(crate) struct Deployed {
+    pub(crate) namespace: String,
+    pub(crate) outcome: Outcome<ServiceReport>,
+}
 
 impl Platform {
     /// The one that the command line means. Asks nobody.
@@ -113,16 +121,21 @@ impl Platform {
         args: &DeployArgs,
         printer: &Printer,
         told: Told<'_>,
-    ) -> Result<Report, Error> {
+    ) -> Result<Deployed, Error> {
         match self {
             Self::Cluster { kubernetes, .. } => {
-                verbs::deploy::deploy(kubernetes.cluster().await?, wanted, args, printer, told).await
+                let cluster = kubernetes.cluster().await?;
+                let outcome = verbs::deploy::deploy(cluster, wanted, args, printer, told).await?;
+                Ok(Deployed { namespace: cluster.namespace.clone(), outcome })
             }
-            Self::Local(local) => local.deploy(wanted, args, printer, told).await,
+            Self::Local(local) => {
+                let outcome = local.deploy(wanted, args, printer, told).await?;
+                Ok(Deployed { namespace: local.project().name.clone(), outcome })
+            }
         }
     }
 
-    pub(crate) async fn scale(&self, args: &ScaleArgs, printer: &Printer) -> Result<Vec<Scaled>, Error> {
+    pub(crate) async fn scale(&self, args: &ScaleArgs, printer: &Printer) -> Result<Outcome<Scaled>, Error> {
         self.tell_unread(printer);
         match self {
             Self::Cluster { kubernetes, .. } => verbs::scale::scale(kubernetes.cluster().await?, args, printer).await,
@@ -138,7 +151,7 @@ impl Platform {
         }
     }
 
-    pub(crate) async fn delete(&self, args: &DeleteArgs, printer: &Printer) -> Result<Vec<Deleted>, Error> {
+    pub(crate) async fn delete(&self, args: &DeleteArgs, printer: &Printer) -> Result<Outcome<Deleted>, Error> {
         self.tell_unread(printer);
         match self {
             Self::Cluster { kubernetes, .. } => verbs::delete::delete(kubernetes.cluster().await?, args, printer).await,

@@ -11,6 +11,7 @@ use manifests::{KEEP, POLICY_ANNOTATION};
 use reach::Cluster;
 use serde_json::{Value, json};
 
+use super::diagnose::held::held_by;
 use super::failure::MissingRight;
 use super::kinds::{Reference, Stage};
 use super::ownership::Replicas;
@@ -75,7 +76,8 @@ pub(crate) async fn read(
         match found {
             // On its way out: applying to it would change what is about to vanish.
             Some(object) if object.metadata.deletion_timestamp.is_some() => {
-                waiting(format!("waiting until the old {reference} is gone"));
+                let held = held_by(&object.metadata).map(|held| format!("; it is {held}")).unwrap_or_default();
+                waiting(format!("waiting until the old {reference} is gone{held}"));
                 gone(cluster, &reference, &object).await?;
             }
             Some(object) => drop(live.insert(reference, object)),
@@ -112,13 +114,14 @@ impl Failure {
     }
 }
 
-/// Applies every step of the plan, up to the first that fails. `exists` hears of each object that is there, or may be
-/// because its request was not answered, so that a failure half-way leaves a true inventory.
+/// Applies every step of the plan, up to the first that fails. `exists` hears of each object that is there, with what
+/// became of it, or may be (none) because its request was not answered, so that a failure half-way leaves a true
+/// inventory.
 pub(crate) async fn apply(
     cluster: &Cluster,
     plan: &Plan,
     mode: Mode,
-    exists: impl Fn(&Reference),
+    exists: impl Fn(&Reference, Option<Action>),
 ) -> Result<Vec<Applied>, Error> {
     let mut applied = Vec::new();
     let going = AtomicBool::new(true);
@@ -133,13 +136,13 @@ pub(crate) async fn apply(
         while let Some((step, result)) = results.next().await {
             match result {
                 Ok(object) => {
-                    exists(&step.reference);
+                    exists(&step.reference, Some(object.action));
                     applied.push(object);
                 }
                 Err(Failure { error, may_exist }) => {
                     going.store(false, Ordering::Relaxed);
                     if may_exist {
-                        exists(&step.reference);
+                        exists(&step.reference, None);
                     }
                     failed = failed.or(Some(error));
                 }

@@ -1,6 +1,7 @@
 //! Why a rollout does not go on: from the state of its pods, `ReplicaSet`s and warnings to causes. Pure.
 
 mod container;
+pub(crate) mod held;
 mod pod;
 mod workload;
 
@@ -34,7 +35,7 @@ pub(crate) struct LogSource {
 /// One reason why something is not ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cause {
-    /// The pod, or the Deployment.
+    /// The pod, or the Deployment; of what holds it up in its deletion, as kubectl writes it: `pod/x`.
     pub(crate) subject: String,
     pub(crate) kind: Kind,
     /// "cannot pull image x: not found"
@@ -44,7 +45,7 @@ pub(crate) struct Cause {
 }
 
 impl Cause {
-    fn new(subject: impl Into<String>, kind: Kind, patience: Patience, text: impl Into<String>) -> Self {
+    pub(crate) fn new(subject: impl Into<String>, kind: Kind, patience: Patience, text: impl Into<String>) -> Self {
         Self { subject: subject.into(), kind, text: text.into(), patience, log: None }
     }
 
@@ -62,6 +63,7 @@ impl Cause {
             Kind::Config | Kind::Volume | Kind::Probe | Kind::Sandbox | Kind::Evicted => {
                 format!("kubectl describe pod {subject} -n {namespace}")
             }
+            Kind::Finalizer => format!("kubectl get {subject} -n {namespace} -o yaml"),
             Kind::Deadline | Kind::Other => format!("kubectl describe deployment {subject} -n {namespace}"),
         }
     }

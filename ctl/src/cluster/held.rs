@@ -48,19 +48,17 @@ impl Held {
     }
 
     /// Takes one more; several are taken in the order of their names, so that two commands never wait for each other
-    /// in a circle. Returns the inventory that was left there; it is given back with that, unless `settle` says
-    /// otherwise.
+    /// in a circle. `waiting` is told what for. Returns the inventory that was left there; it is given back with that,
+    /// unless `settle` says otherwise.
     pub(crate) async fn take(
         &mut self,
         service: &str,
         wanted: &Inventory,
-        printer: &Printer,
+        waiting: impl Fn(String),
     ) -> Result<Inventory, LockError> {
         let taking = self.taking.insert(Taking { service: service.to_owned(), before: Inventory::default() });
-        let waiting = |line| printer.live(vec![line]);
         let taken = Lock::acquire(&self.cluster, service, &self.holder, wanted, &mut taking.before, waiting).await;
         let before = self.taking.take().map(|taking| taking.before).unwrap_or_default();
-        printer.clear_live();
         self.entries.push(Entry { lock: taken?, inventory: before.clone() });
         Ok(before)
     }

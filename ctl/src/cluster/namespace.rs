@@ -30,6 +30,13 @@ pub(crate) async fn exists(cluster: &Cluster) -> Result<bool, Error> {
     }
 }
 
+/// Whether it is being deleted. For a reason beside others: who may not look goes without.
+pub(crate) async fn is_ending(cluster: &Cluster, name: &str) -> bool {
+    let api: Api<Namespace> = Api::all(cluster.client.clone());
+    let found = api.get_metadata_opt(name).await.ok().flatten();
+    found.is_some_and(|found| found.metadata.deletion_timestamp.is_some())
+}
+
 /// The error for one that is missing, with the name that was meant when one is near.
 pub(crate) async fn missing(cluster: &Cluster, action: &str, can_create: bool) -> Error {
     let name = &cluster.namespace;

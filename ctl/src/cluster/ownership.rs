@@ -1,4 +1,7 @@
-//! Whose a field is. Pure: reads `metadata.managedFields`.
+//! Whose an object is, and whose a field. Pure: reads `metadata`.
+//!
+//! An object is ours by its label, whoever applied it: `msctl deploy --dry-run=client -o yaml | kubectl apply -f -` makes
+//! what a deploy makes, and a deploy that takes an object over labels it.
 //!
 //! Replicas belong to whoever set them last. An apply that omits a field which its manager alone owns resets it, so
 //! a second manager takes `spec.replicas` over, and later applies of the first one omit it.
@@ -8,8 +11,8 @@ use kube::api::DynamicObject;
 use manifests::SQLITE;
 use serde_json::Value;
 
-use super::FIELD_MANAGER;
 use super::kinds::Reference;
+use super::{FIELD_MANAGER, MANAGED_BY, MANAGED_BY_LABEL};
 use crate::wanted::Asked;
 
 /// What is done about the replicas of a Deployment, beside the apply that omits or holds them.
@@ -32,6 +35,15 @@ const YIELDED: &[(&str, &str)] = &[
 
 /// Where a Deployment says that its database is a file of one pod.
 const DATABASE_POINTER: &str = "/metadata/annotations/msctl.dev~1database";
+
+/// For us to delete.
+pub(crate) fn is_ours(metadata: &ObjectMeta) -> bool {
+    metadata
+        .labels
+        .as_ref()
+        .and_then(|labels| labels.get(MANAGED_BY_LABEL))
+        .is_some_and(|manager| manager == MANAGED_BY)
+}
 
 impl Asked {
     fn of(self, field: &str) -> bool {

@@ -1,15 +1,17 @@
 //! How far a service is from what is wanted of it. Pure.
 
+use std::time::Duration;
+
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 
-use super::diagnose::{self, Cause};
+use super::diagnose::{self, Cause, Kind, Patience, held};
 use super::seen::Seen;
 use super::{STABLE, TRACK_LABEL};
 
 /// What is waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Goal {
     /// The template of this generation (or a newer one) runs in as many pods as the Deployment wants, all available,
     /// and no other pod is left.
@@ -18,8 +20,8 @@ pub(crate) enum Goal {
     Replicas { count: i32 },
     /// Ready, with as many pods as an autoscaler between these bounds wants.
     Between { min: i32, max: i32 },
-    /// The Deployment and its pods are gone.
-    Gone,
+    /// The Deployment and its pods are gone. `uid`: of the Deployment whose deletion was asked for.
+    Gone { uid: Option<String> },
 }
 
 /// Where a service stands.
@@ -37,6 +39,8 @@ pub(crate) struct Progress {
 const SHOWN: usize = 3;
 /// What a runtime or a scheduler says can be very long.
 const WIDTH: usize = 160;
+/// A watch that lags shows for a moment what is gone already.
+const LAG: Duration = Duration::from_secs(2);
 
 impl Progress {
     /// "service-a: 1/2 ready; service-a-x: running, not ready yet"
@@ -57,9 +61,9 @@ fn shortened(text: &str) -> String {
 }
 
 /// Judges from one consistent snapshot: a status counts only when its controller has seen the spec beside it.
-pub(crate) fn of(service: &str, goal: Goal, seen: &Seen) -> Progress {
-    if goal == Goal::Gone {
-        return leaving(service, seen);
+pub(crate) fn of(service: &str, goal: &Goal, seen: &Seen) -> Progress {
+    if let Goal::Gone { uid } = goal {
+        return leaving(service, uid.as_deref(), seen);
     }
     let Some(deployment) = seen.deployments.get(service) else {
         let doing = vec!["waiting for its Deployment".to_owned()];
@@ -70,13 +74,13 @@ pub(crate) fn of(service: &str, goal: Goal, seen: &Seen) -> Progress {
     let settled = counts.is_settled() && counts.observed >= generation;
     let done = settled
         && match goal {
-            Goal::Rollout { generation } => counts.observed >= generation,
-            Goal::Replicas { count } => counts.wanted == count && leftovers(service, count, seen) == 0,
-            Goal::Between { min, max } => (min..=max).contains(&counts.wanted),
-            Goal::Gone => false,
+            Goal::Rollout { generation } => counts.observed >= *generation,
+            Goal::Replicas { count } => counts.wanted == *count && leftovers(service, *count, seen) == 0,
+            Goal::Between { min, max } => (*min..=*max).contains(&counts.wanted),
+            Goal::Gone { .. } => false,
         };
     // The template that was asked for may not have come through the watch yet.
-    let asked = if let Goal::Rollout { generation } = goal { generation } else { 0 };
+    let asked = if let Goal::Rollout { generation } = goal { *generation } else { 0 };
     let current = counts.observed >= generation.max(asked);
     let causes = if done || !current { Vec::new() } else { diagnose::of_rollout(deployment, seen) };
     let doing = match goal {
@@ -87,20 +91,44 @@ pub(crate) fn of(service: &str, goal: Goal, seen: &Seen) -> Progress {
     Progress { done, ready: counts.ready, wanted: counts.wanted, doing, causes }
 }
 
-/// A service that is being deleted.
-fn leaving(service: &str, seen: &Seen) -> Progress {
-    let pods = pods(service, seen).count();
-    let deployment = seen.deployments.get(service).is_some();
+/// A service that is being deleted; `uid` is that of its Deployment.
+fn leaving(service: &str, uid: Option<&str>, seen: &Seen) -> Progress {
+    let deployment = seen.deployments.get(service);
+    let pods_ending = pods(service, seen).filter(|pod| is_ending(*pod)).count();
+    let pods_staying = pods(service, seen).count() - pods_ending;
     // Who may not see the pods has the Deployment's word: it goes after them.
     let known = seen.deployments.is_complete() && (seen.pods.is_complete() || seen.pods.is_hidden());
-    let doing = match pods {
-        0 if deployment => "waiting until its Deployment is gone".to_owned(),
-        0 => "looking".to_owned(),
-        1 => "1 pod is ending".to_owned(),
-        count => format!("{count} pods are ending"),
-    };
-    let done = known && pods == 0 && !deployment;
-    Progress { done, ready: 0, wanted: 0, doing: vec![doing], causes: Vec::new() }
+    let mut causes = held::of_service(deployment, pods(service, seen));
+    let mut doing = Vec::new();
+    if pods_ending > 0 {
+        doing.push(format!("{} ending", are(pods_ending)));
+    }
+    if pods_staying > 0 {
+        doing.push(format!("{} still there", are(pods_staying)));
+    }
+    doing.extend(causes.iter().map(|cause| format!("{} is {}", cause.subject, cause.text)));
+    match deployment {
+        // Nobody has asked this one to go, so it will not.
+        Some(deployment) if !is_ending(deployment) && deployment.metadata.uid.as_deref() != uid => {
+            let text = "its Deployment is there and is not being deleted";
+            doing.push(text.to_owned());
+            causes.push(Cause::new(service, Kind::Other, Patience::For(LAG), text));
+        }
+        Some(_) if doing.is_empty() => doing.push("waiting until its Deployment is gone".to_owned()),
+        None if doing.is_empty() => doing.push("looking".to_owned()),
+        _ => {}
+    }
+    let done = known && pods_ending + pods_staying == 0 && deployment.is_none();
+    Progress { done, ready: 0, wanted: 0, doing, causes }
+}
+
+fn is_ending(object: &impl kube::ResourceExt) -> bool {
+    object.meta().deletion_timestamp.is_some()
+}
+
+/// "1 pod is"
+fn are(pods: usize) -> String {
+    if pods == 1 { "1 pod is".to_owned() } else { format!("{pods} pods are") }
 }
 
 /// The pods of a service's Deployment: those that its selector takes.

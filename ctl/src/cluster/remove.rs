@@ -1,6 +1,8 @@
 //! Deleting objects by reference: what a deploy no longer wants, or all of a service.
 
-use futures::stream::{self, StreamExt as _};
+use std::collections::BTreeMap;
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use kube::api::{DeleteParams, DynamicObject, ListParams, Preconditions};
 use kube::core::PartialObjectMeta;
 use kube::runtime::{conditions, wait};
@@ -10,7 +12,7 @@ use reach::Cluster;
 
 use super::inventory::Inventory;
 use super::kinds::{Reference, every_kind};
-use super::{MANAGED_BY, MANAGED_BY_LABEL, NAME_LABEL, failure, session};
+use super::{MANAGED_BY, MANAGED_BY_LABEL, NAME_LABEL, failure, ownership, session};
 use crate::error::{Error, ExitCode};
 use crate::output::Printer;
 
@@ -18,12 +20,47 @@ const CONCURRENCY: usize = 4;
 /// How often an object may be replaced by another one while it is deleted.
 const REPLACEMENTS: usize = 3;
 
+type Metadata = PartialObjectMeta<DynamicObject>;
+
+/// Objects that msctl made, as they were when they were looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Found(BTreeMap<Reference, Metadata>);
+
+impl Found {
+    pub(crate) fn has(&self, reference: &Reference) -> bool {
+        self.0.contains_key(reference)
+    }
+
+    /// Nothing is there but what a deletion keeps: that is no service.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.values().all(holds_data)
+    }
+
+    pub(crate) fn inventory(&self) -> Inventory {
+        self.0.keys().cloned().collect()
+    }
+
+    /// What a deletion keeps of it.
+    pub(crate) fn tell(&self, cluster: &Cluster, printer: &Printer) {
+        let kept = self.0.iter().filter(|(_, object)| holds_data(object)).map(|(reference, _)| reference);
+        tell_kept(kept, cluster, printer);
+    }
+
+    /// What acts on a workload goes before it.
+    fn in_order(&self) -> Vec<&Reference> {
+        let mut references: Vec<&Reference> = self.0.keys().collect();
+        references.sort_by_key(|reference| std::cmp::Reverse(reference.rank()));
+        references
+    }
+}
+
 /// An object whose deletion was asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Removed {
     pub(crate) reference: Reference,
-    /// Its uid, when it was not gone at once: something (a finalizer, pods that drain) holds it.
-    pub(crate) lingering: Option<String>,
+    pub(crate) uid: Option<String>,
+    /// It was not gone at once: these hold it.
+    pub(crate) finalizers: Vec<String>,
 }
 
 /// What became of objects that nobody wants any more.
@@ -32,16 +69,25 @@ pub(crate) struct Removal {
     pub(crate) removed: Vec<Removed>,
     /// What holds data, which only a person may throw away.
     pub(crate) kept: Vec<Reference>,
-    pub(crate) failed: Option<Error>,
 }
 
 impl Removal {
-    /// For each object that was kept: why, and how to delete it.
     pub(crate) fn tell(&self, cluster: &Cluster, printer: &Printer) {
-        for kept in &self.kept {
-            let command = format!("kubectl delete {kept} -n {}", cluster.namespace);
-            printer.hint(&format!("{kept} stays, because it holds data; to delete it: {command}"));
-        }
+        tell_kept(self.kept.iter(), cluster, printer);
+    }
+
+    /// Of the service's Deployment, when that was asked to go.
+    pub(crate) fn deployment_uid(&self, service: &str) -> Option<&String> {
+        let is_it = |reference: &Reference| reference.is_deployment() && reference.name == service;
+        self.removed.iter().find(|removed| is_it(&removed.reference))?.uid.as_ref()
+    }
+}
+
+/// For each object that is kept: why, and how to delete it.
+fn tell_kept<'a>(kept: impl Iterator<Item = &'a Reference>, cluster: &Cluster, printer: &Printer) {
+    for kept in kept {
+        let command = format!("kubectl delete {kept} -n {}", cluster.namespace);
+        printer.hint(&format!("{kept} stays, because it holds data; to delete it: {command}"));
     }
 }
 
@@ -52,23 +98,39 @@ enum Fate {
     Kept,
 }
 
-/// Deletes what is there of `references` and was made by msctl; one that is not there is left out of the answer. Deployments go with all
-/// their pods before they vanish themselves. What is annotated to be kept is, as Helm does it.
-pub(crate) async fn delete(cluster: &Cluster, references: &[Reference]) -> Removal {
-    let delete_one = |reference| async move { (reference, delete_one(cluster, reference).await) };
-    let mut requests = stream::iter(references).map(delete_one).buffer_unordered(CONCURRENCY);
-    let mut removal = Removal::default();
+/// Deletes what was found. Deployments go with all their pods before they vanish themselves. What is annotated to be
+/// kept is, as Helm does it. `removal` has at any time what was done: this may be cut off.
+pub(crate) async fn delete_found(cluster: &Cluster, found: &Found, removal: &mut Removal) -> Result<(), Error> {
+    let known = found.in_order().into_iter().map(|reference| (reference, found.0.get(reference).cloned()));
+    delete_all(cluster, known, removal).await
+}
+
+/// As `delete_found`, of what is there of `references` and was made by msctl; one that is not there is left out of the
+/// answer.
+pub(crate) async fn delete(cluster: &Cluster, references: &[Reference], removal: &mut Removal) -> Result<(), Error> {
+    delete_all(cluster, references.iter().map(|reference| (reference, None)), removal).await
+}
+
+async fn delete_all(
+    cluster: &Cluster,
+    objects: impl Iterator<Item = (&Reference, Option<Metadata>)>,
+    removal: &mut Removal,
+) -> Result<(), Error> {
+    let mut requests = stream::iter(objects)
+        .map(|(reference, known)| async move { (reference, delete_one(cluster, reference, known).await) })
+        .buffer_unordered(CONCURRENCY);
+    let mut failed = None;
     while let Some((reference, result)) = requests.next().await {
         match result {
             Ok(Fate::Missing) => {}
             Ok(Fate::Removed(removed)) => removal.removed.push(removed),
             Ok(Fate::Kept) => removal.kept.push(reference.clone()),
-            Err(error) => removal.failed = removal.failed.or(Some(error)),
+            Err(error) => failed = failed.or(Some(error)),
         }
+        removal.removed.sort_by_key(|removed: &Removed| removed.reference.rank());
+        removal.kept.sort_by_key(Reference::rank);
     }
-    removal.removed.sort_by_key(|removed: &Removed| removed.reference.rank());
-    removal.kept.sort_by_key(Reference::rank);
-    removal
+    failed.map_or(Ok(()), Err)
 }
 
 /// Whether a deletion would keep it.
@@ -80,20 +142,24 @@ pub(crate) async fn is_kept(cluster: &Cluster, reference: &Reference) -> Result<
         .map_err(|cause| failure::explain(cluster, &format!("read {reference}"), cause))
 }
 
-fn holds_data(object: &PartialObjectMeta<DynamicObject>) -> bool {
+fn holds_data(object: &Metadata) -> bool {
     object.annotations().get(POLICY_ANNOTATION).is_some_and(|policy| policy == KEEP)
 }
 
 /// Only what msctl made, and only the very object that was looked at: an inventory may name what is somebody else's.
-async fn delete_one(cluster: &Cluster, reference: &Reference) -> Result<Fate, Error> {
+async fn delete_one(cluster: &Cluster, reference: &Reference, known: Option<Metadata>) -> Result<Fate, Error> {
     let api = reference.api(&cluster.client, &cluster.namespace);
     let failed = |cause| failure::explain(cluster, &format!("delete {reference}"), cause);
-    let mut rounds = 0..REPLACEMENTS;
+    let (mut known, mut rounds) = (known, 0..REPLACEMENTS);
     loop {
-        let Some(found) = api.get_metadata_opt(&reference.name).await.map_err(failed)? else {
-            return Ok(Fate::Missing);
+        let found = match known.take() {
+            Some(known) => known,
+            None => match api.get_metadata_opt(&reference.name).await.map_err(failed)? {
+                Some(found) => found,
+                None => return Ok(Fate::Missing),
+            },
         };
-        if found.labels().get(MANAGED_BY_LABEL).is_none_or(|manager| manager != MANAGED_BY) {
+        if !ownership::is_ours(&found.metadata) {
             return Ok(Fate::Missing);
         }
         if holds_data(&found) {
@@ -103,10 +169,8 @@ async fn delete_one(cluster: &Cluster, reference: &Reference) -> Result<Fate, Er
         let params = params.preconditions(Preconditions { uid: found.uid(), resource_version: None });
         match api.delete(&reference.name, &params).await {
             Ok(answer) => {
-                let object = answer.left();
-                let held = object.filter(|object| object.metadata.finalizers.as_ref().is_some_and(|f| !f.is_empty()));
-                let lingering = held.and_then(|object| object.metadata.uid);
-                return Ok(Fate::Removed(Removed { reference: reference.clone(), lingering }));
+                let finalizers = answer.left().and_then(|object| object.metadata.finalizers).unwrap_or_default();
+                return Ok(Fate::Removed(Removed { reference: reference.clone(), uid: found.uid(), finalizers }));
             }
             Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(Fate::Missing),
             // Another object has its name now: that one is looked at anew.
@@ -118,7 +182,7 @@ async fn delete_one(cluster: &Cluster, reference: &Reference) -> Result<Fate, Er
 
 /// Waits until an object that lingered is gone.
 pub(crate) async fn gone(cluster: &Cluster, removed: &Removed) -> Result<(), Error> {
-    let Some(uid) = &removed.lingering else { return Ok(()) };
+    let Some(uid) = &removed.uid else { return Ok(()) };
     let api = removed.reference.api(&cluster.client, &cluster.namespace);
     wait::await_condition(api, &removed.reference.name, conditions::is_deleted(uid)).await.map(drop).map_err(|cause| {
         Error::new(ExitCode::Failed, format!("cannot wait until {} is gone", removed.reference))
@@ -128,30 +192,38 @@ pub(crate) async fn gone(cluster: &Cluster, removed: &Removed) -> Result<(), Err
     })
 }
 
-/// What msctl made for a service whose inventory is lost: everything with its labels.
-pub(crate) async fn labelled(cluster: &Cluster, service: &str) -> Result<Inventory, Error> {
-    labelled_of(cluster, service, every_kind()).await
+/// What msctl made for a service and is there: all with its labels, whoever applied it, and of the inventory what has
+/// lost them. An inventory alone is not enough: a Lease can be lost while its service runs.
+///
+/// That is a list a kind, which saves the look at each object before its deletion.
+pub(crate) async fn find(cluster: &Cluster, service: &str, before: &Inventory) -> Result<Found, Error> {
+    let mut found = labelled(cluster, service).await?;
+    let deployment = Reference::new("apps/v1", "Deployment", service);
+    let unseen = before.union(&[deployment].into_iter().collect()).without(&found.inventory());
+    let looks: Vec<(Reference, Option<Metadata>)> = stream::iter(unseen.iter())
+        .map(|reference| async move {
+            let api = reference.api(&cluster.client, &cluster.namespace);
+            let explain = |cause| failure::explain(cluster, &format!("read {reference}"), cause);
+            api.get_metadata_opt(&reference.name).await.map(|found| (reference.clone(), found)).map_err(explain)
+        })
+        .buffer_unordered(CONCURRENCY)
+        .try_collect()
+        .await?;
+    let there = looks.into_iter().filter_map(|(reference, object)| Some((reference, object?)));
+    found.0.extend(there.filter(|(_, object)| ownership::is_ours(&object.metadata)));
+    Ok(found)
 }
 
-/// The service's claims, those also that a deploy kept and wanted no more: no inventory names them.
-pub(crate) async fn labelled_claims(cluster: &Cluster, service: &str) -> Result<Inventory, Error> {
-    labelled_of(cluster, service, every_kind().filter(Reference::is_claim)).await
-}
-
-async fn labelled_of(
-    cluster: &Cluster,
-    service: &str,
-    kinds: impl Iterator<Item = Reference>,
-) -> Result<Inventory, Error> {
+async fn labelled(cluster: &Cluster, service: &str) -> Result<Found, Error> {
     let params = ListParams::default().labels(&format!("{NAME_LABEL}={service},{MANAGED_BY_LABEL}={MANAGED_BY}"));
     let params = &params;
-    let lists: Vec<Result<Vec<Reference>, Error>> = stream::iter(kinds)
+    let lists: Vec<Vec<(Reference, Metadata)>> = stream::iter(every_kind())
         .map(|kind| async move {
             let api: Api<DynamicObject> = kind.api(&cluster.client, &cluster.namespace);
             match api.list_metadata(params).await {
                 Ok(list) => {
-                    let names = list.items.into_iter().filter_map(|object| object.metadata.name);
-                    Ok(names.map(|name| Reference::new(&kind.api_version, &kind.kind, &name)).collect())
+                    let of = |object: &Metadata| Reference::new(&kind.api_version, &kind.kind, &object.name_any());
+                    Ok(list.items.into_iter().map(|object| (of(&object), object)).collect())
                 }
                 // A kind that this cluster does not serve (HTTPRoute), or that we may not list: then we made none.
                 Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404) => Ok(Vec::new()),
@@ -159,11 +231,7 @@ async fn labelled_of(
             }
         })
         .buffer_unordered(CONCURRENCY)
-        .collect()
-        .await;
-    let mut all = Vec::new();
-    for list in lists {
-        all.extend(list?);
-    }
-    Ok(all.into_iter().collect())
+        .try_collect()
+        .await?;
+    Ok(Found(lists.into_iter().flatten().collect()))
 }

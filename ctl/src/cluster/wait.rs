@@ -4,6 +4,7 @@
 mod patience;
 mod telling;
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -39,15 +40,39 @@ pub(crate) struct Wait<'a> {
     pub(crate) timeout: Duration,
     /// When `timeout` began: it is for the whole command.
     pub(crate) since: Instant,
+    /// What it waits for now, when that is not an answer of the API server.
+    now: RefCell<Option<String>>,
 }
 
-impl Wait<'_> {
+impl<'a> Wait<'a> {
+    pub(crate) fn new(
+        cluster: &'a Cluster,
+        printer: &'a Printer,
+        action: &str,
+        timeout: Duration,
+        since: Instant,
+    ) -> Self {
+        Self { cluster, printer, action: action.to_owned(), timeout, since, now: RefCell::default() }
+    }
+
     /// `--timeout` is for all of a command, also for what comes before and after the rollout.
     pub(crate) async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        match tokio::time::timeout_at(self.since + self.timeout, work).await {
-            Ok(done) => done,
-            Err(_) => Err(self.late().next("a longer --timeout, when it only needs more time")),
-        }
+        tokio::time::timeout_at(self.since + self.timeout, work).await.unwrap_or_else(|_| {
+            let now = self.now.take().unwrap_or_else(|| "the API server has not answered yet".to_owned());
+            Err(self.late().why(now).next("a longer --timeout, when it only needs more time"))
+        })
+    }
+
+    /// Says what is waited for from here on.
+    pub(crate) fn tell(&self, what: String) {
+        self.printer.live(vec![what.clone()]);
+        self.now.replace(Some(what));
+    }
+
+    /// It has come.
+    pub(crate) fn goes_on(&self) {
+        self.now.replace(None);
+        self.printer.clear_live();
     }
 
     /// The time is over.
@@ -67,7 +92,7 @@ impl Wait<'_> {
         loop {
             let now = Instant::now();
             let all: Vec<Progress> =
-                targets.iter().map(|target| progress::of(&target.service, target.goal, &watch.seen)).collect();
+                targets.iter().map(|target| progress::of(&target.service, &target.goal, &watch.seen)).collect();
             if all.iter().all(|progress| progress.done) {
                 self.printer.clear_live();
                 return Ok(all);
@@ -101,6 +126,13 @@ impl Wait<'_> {
         self.printer.clear_live();
         let namespace = &self.cluster.namespace;
         let service = troubled(cause, targets, all);
+        if targets.iter().any(|target| matches!(target.goal, Goal::Gone { .. })) {
+            return Error::new(ExitCode::Failed, format!("cannot {}: {service} will not go", self.action))
+                .why(format!("{}: {}", cause.subject, cause.text))
+                .place(session::place(self.cluster))
+                .next(format!("msctl status {service} -n {namespace}"))
+                .next(format!("msctl delete {service} -n {namespace}"));
+        }
         let mut error =
             Error::new(ExitCode::RolloutFailed, format!("cannot {}: {service} will not become ready", self.action))
                 .why(format!("{}: {}", cause.subject, cause.text));

@@ -28,9 +28,7 @@ pub(crate) async fn run(args: DeleteArgs, globals: &Globals, printer: &Printer) 
 }
 
 async fn delete(platform: &Platform, args: &DeleteArgs, printer: &Printer) -> Result<ExitCode, Error> {
-    let deleted = platform.delete(args, printer).await?;
-    print(&deleted, args.output.format, printer)?;
-    Ok(ExitCode::Done)
+    platform.delete(args, printer).await?.end(|deleted| print(&deleted, args.output.format, printer))
 }
 
 fn print(deleted: &[Deleted], format: Format, printer: &Printer) -> Result<(), Error> {

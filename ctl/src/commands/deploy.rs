@@ -10,7 +10,7 @@ use crate::cli::Globals;
 use crate::cli::deploy::DeployArgs;
 use crate::error::{Error, ExitCode};
 use crate::output::Printer;
-use crate::platform::Platform;
+use crate::platform::{Deployed, Platform};
 
 pub(crate) async fn run(args: DeployArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
     deploy(&Platform::choose(globals, printer)?, &args, printer).await
@@ -24,6 +24,7 @@ async fn deploy(platform: &Platform, args: &DeployArgs, printer: &Printer) -> Re
         return Ok(ExitCode::Done);
     }
     let told = |service: &ServiceReport| service.print_objects(printer, format, "");
-    platform.deploy(&wanted, args, printer, &told).await?.print(printer, format)?;
-    Ok(ExitCode::Done)
+    let Deployed { namespace, outcome } = platform.deploy(&wanted, args, printer, &told).await?;
+    let whole = outcome.failed.is_none();
+    outcome.end(|services| Report::new(namespace, services).print(printer, format, whole))
 }

@@ -48,9 +48,7 @@ pub(crate) async fn run(args: ScaleArgs, globals: &Globals, printer: &Printer) -
 }
 
 async fn scale(platform: &Platform, args: &ScaleArgs, printer: &Printer) -> Result<ExitCode, Error> {
-    let scaled = platform.scale(args, printer).await?;
-    print(&scaled, args.output.format, printer)?;
-    Ok(ExitCode::Done)
+    platform.scale(args, printer).await?.end(|scaled| print(&scaled, args.output.format, printer))
 }
 
 fn print(scaled: &[Scaled], format: Format, printer: &Printer) -> Result<(), Error> {

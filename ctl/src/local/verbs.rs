@@ -17,8 +17,9 @@ use crate::cli::logs::LogsArgs;
 use crate::cli::scale::ScaleArgs;
 use crate::cli::status::StatusArgs;
 use crate::commands::delete::Deleted;
-use crate::commands::deploy::{Action, ObjectReport, Preview, Report, RolloutReport, ServiceReport};
+use crate::commands::deploy::{Action, ObjectReport, Preview, RolloutReport, ServiceReport};
 use crate::commands::logs::{Entries, Entry, LogLine};
+use crate::commands::outcome::Outcome;
 use crate::commands::scale::{Now, Scaled};
 use crate::commands::status::{PodSummary, Reason, State, Summary};
 use crate::error::Error;
@@ -47,7 +48,7 @@ impl Local {
         args: &DeployArgs,
         printer: &Printer,
         told: Told<'_>,
-    ) -> Result<Report, Error> {
+    ) -> Result<Outcome<ServiceReport>, Error> {
         let started = Instant::now();
         let mut specs = self.specs(wanted)?;
         Self::tell_unused(wanted, printer);
@@ -62,28 +63,33 @@ impl Local {
         let names: Vec<String> = specs.iter().map(|spec| spec.name.clone()).collect();
         let operation = operation(format!("deploy {}", names.join(", ")), args.wait, printer);
         let Some(applied) = operation.run(async |events| client.apply(specs, events).await).await? else {
-            return Ok(Report::new(&self.project().name, Vec::new()));
+            return Ok(Outcome::of(Vec::new(), Ok(())));
         };
         let milliseconds = started.elapsed().as_millis();
         let services: Vec<ServiceReport> = applied.iter().map(|applied| report(applied, milliseconds)).collect();
-        services.iter().try_for_each(told)?;
-        Ok(Report::new(&self.project().name, services))
+        let told = services.iter().try_for_each(told);
+        Ok(Outcome::of(services, told))
     }
 
-    pub(crate) async fn scale(&self, args: &ScaleArgs, printer: &Printer) -> Result<Vec<Scaled>, Error> {
+    pub(crate) async fn scale(&self, args: &ScaleArgs, printer: &Printer) -> Result<Outcome<Scaled>, Error> {
         let Some(replicas) = args.replicas else {
             return Err(Error::usage("--min and --max have no meaning on this machine")
                 .why("there is no autoscaler")
                 .next(format!("msctl scale {} --replicas N", args.services.join(" "))));
         };
         let client = self.client()?;
+        let names = distinct(&args.services);
+        self.look(&names, "scale").await?;
         let mut scaled = Vec::new();
-        for name in distinct(&args.services) {
+        for name in names {
             let started = Instant::now();
             let count = u32::try_from(replicas).unwrap_or_default();
             let work = async |events| client.scale(&name, count, events).await;
             let outcome = match operation(format!("scale {name}"), args.wait, printer).run(work).await {
-                Err(error) => return Err(self.explain(error, &format!("scale {name}"), &name).await),
+                Err(error) => {
+                    let error = self.explain(error, &format!("scale {name}"), &name).await;
+                    return Ok(Outcome::of(scaled, Err(error)));
+                }
                 Ok(outcome) => outcome,
             };
             scaled.push(Scaled {
@@ -96,7 +102,7 @@ impl Local {
                 name,
             });
         }
-        Ok(scaled)
+        Ok(Outcome::of(scaled, Ok(())))
     }
 
     pub(crate) async fn status(&self, args: &StatusArgs) -> Result<Vec<Summary>, Error> {
@@ -115,10 +121,14 @@ impl Local {
         Ok(services.iter().filter(wanted).map(|service| summary(&self.project().name, service)).collect())
     }
 
-    pub(crate) async fn delete(&self, args: &DeleteArgs, printer: &Printer) -> Result<Vec<Deleted>, Error> {
+    pub(crate) async fn delete(&self, args: &DeleteArgs, printer: &Printer) -> Result<Outcome<Deleted>, Error> {
         let client = self.client()?;
+        let names = distinct(&args.services);
+        if !args.ignore_not_found {
+            self.look(&names, "delete").await?;
+        }
         let mut deleted = Vec::new();
-        for name in distinct(&args.services) {
+        for name in names {
             let missing = Cell::new(false);
             let work = async |events| {
                 let outcome = client.delete(&name, events).await;
@@ -127,14 +137,17 @@ impl Local {
             };
             match operation(format!("delete {name}"), args.wait, printer).run(work).await {
                 Err(_) if missing.get() && args.ignore_not_found => continue,
-                Err(error) if !missing.get() => return Err(error),
-                Err(error) => return Err(self.explain(error, &format!("delete {name}"), &name).await),
+                Err(error) if !missing.get() => return Ok(Outcome::of(deleted, Err(error))),
+                Err(error) => {
+                    let error = self.explain(error, &format!("delete {name}"), &name).await;
+                    return Ok(Outcome::of(deleted, Err(error)));
+                }
                 Ok(_) => {}
             }
             let (namespace, objects) = (self.project().name.clone(), vec![object(&name)]);
             deleted.push(Deleted { name, namespace, objects, kept: Vec::new() });
         }
-        Ok(deleted)
+        Ok(Outcome::of(deleted, Ok(())))
     }
 
     pub(crate) async fn logs(&self, args: &LogsArgs) -> Result<Entries, Error> {
@@ -159,6 +172,18 @@ impl Local {
             Err(cause) => Err(Error::from(cause)),
         });
         Ok(entries.fuse().boxed())
+    }
+
+    /// Of several services all have to be there before one is changed; of one, the supervisor says.
+    async fn look(&self, names: &[String], verb: &str) -> Result<(), Error> {
+        if names.len() < 2 {
+            return Ok(());
+        }
+        let (_, services) = self.services().await?;
+        match names.iter().find(|name| !services.iter().any(|service| service.name == **name)) {
+            Some(missing) => Err(self.unknown(&format!("{verb} {missing}"), missing, &services)),
+            None => Ok(()),
+        }
     }
 
     /// An error about a service that is not there says which are.

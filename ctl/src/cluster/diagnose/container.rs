@@ -73,6 +73,7 @@ pub(super) fn of(pod: &Pod, role: Role, status: &ContainerStatus, warnings: &[&E
                 let text = crash(pod, &name, status, last, probe.as_deref());
                 cause(Kind::Crash, Patience::None, text).map(|cause| Cause { log: Some(log), ..cause })
             }
+            "CreateContainerConfigError" if is_catching_up(message) => None,
             "CreateContainerConfigError" => {
                 let text = format!("{name} has a wrong configuration: {message}");
                 cause(Kind::Config, Patience::For(CONFIG_PATIENCE), text)
@@ -100,6 +101,11 @@ pub(super) fn of(pod: &Pod, role: Role, status: &ContainerStatus, warnings: &[&E
     }
     cause(Kind::Probe, Patience::Unlimited, format!("{name} is not ready: {probe}"))
         .map(|cause| Cause { log: Some(log), ..cause })
+}
+
+/// The kubelet has not heard of a `ConfigMap` or a Secret yet, and tries again: that says nothing about either.
+pub(super) fn is_catching_up(message: &str) -> bool {
+    message.contains("failed to sync configmap cache") || message.contains("failed to sync secret cache")
 }
 
 /// The runtime's reason, without the layers around it.
@@ -184,6 +190,7 @@ pub(super) fn activity(role: Role, status: &ContainerStatus) -> String {
     match (waiting_reason(state), role) {
         (Some("ContainerCreating"), _) => format!("pulling the image of {}, or starting it", status.name),
         (Some("PodInitializing"), _) => "waiting for its init containers".to_owned(),
+        (Some("CreateContainerConfigError"), _) => "waiting for its ConfigMaps and Secrets".to_owned(),
         (_, Role::Init) => format!("running init container {}", status.name),
         (None, Role::Main) if status.started == Some(false) => {
             "running, its startup probe has not passed yet".to_owned()

@@ -91,6 +91,9 @@ fn creation(pod: &Pod, warnings: &[&Event]) -> Option<Cause> {
     }
     warnings.iter().find_map(|event| {
         let message = event.message.as_deref().unwrap_or_default();
+        if container::is_catching_up(message) {
+            return None;
+        }
         let (kind, patience, what) = match event.reason.as_deref()? {
             "FailedMount" | "FailedAttachVolume" | "FailedMapVolume" => {
                 (Kind::Volume, Patience::For(VOLUME_PATIENCE), "its volume cannot be mounted")

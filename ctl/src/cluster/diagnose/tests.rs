@@ -201,3 +201,18 @@ fn what_a_pod_does_is_said_while_nothing_is_wrong() {
     assert_eq!(of_pod(pod, std::iter::empty()), None);
     assert_eq!(activity(pod).as_deref(), Some("pulling the image of service-a, or starting it"));
 }
+
+#[test]
+fn a_kubelet_that_has_not_heard_of_a_configuration_yet_is_no_trouble() {
+    for kind in ["configmap", "secret"] {
+        let message = format!("failed to sync {kind} cache: timed out waiting for the condition");
+        let status = waiting("CreateContainerConfigError", &message);
+        assert_eq!(causes(rollout().with_one_pod(&status)), []);
+        let seen = rollout().with_one_pod(&status).seen();
+        let doing = seen.pods.iter().next().and_then(activity);
+        assert_eq!(doing.as_deref(), Some("waiting for its ConfigMaps and Secrets"));
+        let mounting = format!("MountVolume.SetUp failed for volume \"x\" : {message}");
+        let mount = rollout().with_one_pod(&waiting("ContainerCreating", ""));
+        assert_eq!(causes(mount.warning("service-a-1-x", "FailedMount", &mounting)), []);
+    }
+}

@@ -181,6 +181,12 @@ impl Store {
             Some(version) if asked.is_some() && asked != version => {
                 whole(StatusCode::CONFLICT, &problem(StatusCode::CONFLICT, "the object has been modified"))
             }
+            Some(_) if self.objects[path]["metadata"]["finalizers"].as_array().is_some_and(|f| !f.is_empty()) => {
+                let mut object = self.objects[path].clone();
+                object["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+                self.put(path, object);
+                whole(StatusCode::OK, &self.objects[path])
+            }
             Some(_) => {
                 self.remove(path);
                 whole(

@@ -18,12 +18,12 @@ async fn a_lease_under_which_nothing_was_done_is_given_back_as_it_was_found() {
     let double = Double::new();
     let (printer, _, _) = captured();
     let mut held = Held::new(&double.cluster());
-    held.take("service-a", &inventory("Service"), &printer).await.unwrap();
+    held.take("service-a", &inventory("Service"), |_| {}).await.unwrap();
     held.settle("service-a", inventory("Service"));
     held.release(std::future::pending(), &printer).await;
     let mut held = Held::new(&double.cluster());
-    held.take("service-a", &inventory("Secret"), &printer).await.unwrap();
-    held.take("service-b", &inventory("Secret"), &printer).await.unwrap();
+    held.take("service-a", &inventory("Secret"), |_| {}).await.unwrap();
+    held.take("service-b", &inventory("Secret"), |_| {}).await.unwrap();
     held.release(std::future::pending(), &printer).await;
     let noted = double.get(LEASE).unwrap()["metadata"]["annotations"]["msctl.dev/inventory"].clone();
     assert_eq!(noted, inventory("Service").write());
@@ -35,7 +35,7 @@ async fn taking_that_was_cut_off_leaves_what_was_there_before() {
     let double = Double::new();
     let (printer, _, _) = captured();
     let mut held = Held::new(&double.cluster());
-    held.take("service-a", &Inventory::default(), &printer).await.unwrap();
+    held.take("service-a", &Inventory::default(), |_| {}).await.unwrap();
     held.settle("service-a", inventory("Service"));
     held.release(std::future::pending(), &printer).await;
     let mut held = Held::new(&double.cluster());
@@ -51,9 +51,9 @@ async fn taking_that_was_cut_off_leaves_what_was_there_before() {
 }
 
 /// Two Leases, one held and one that is being taken, at a server that went silent.
-async fn at_a_silent_server(double: &Double, printer: &Printer) -> Held {
+async fn at_a_silent_server(double: &Double) -> Held {
     let mut held = Held::new(&double.cluster());
-    held.take("service-a", &inventory("Service"), printer).await.unwrap();
+    held.take("service-a", &inventory("Service"), |_| {}).await.unwrap();
     held.taking = Some(Taking { service: "service-b".to_owned(), before: Inventory::default() });
     for method in [Method::GET, Method::PATCH, Method::DELETE] {
         double.silence(method, "/leases/");
@@ -65,7 +65,7 @@ async fn at_a_silent_server(double: &Double, printer: &Printer) -> Held {
 async fn a_server_that_does_not_answer_holds_the_way_out_up_for_two_seconds_in_all() {
     let double = Double::new();
     let (printer, _, err) = captured();
-    let held = at_a_silent_server(&double, &printer).await;
+    let held = at_a_silent_server(&double).await;
     let started = Instant::now();
     held.release(std::future::pending(), &printer).await;
     assert!(started.elapsed() <= LIMIT + Duration::from_millis(10), "{:?}", started.elapsed());
@@ -78,7 +78,7 @@ async fn a_server_that_does_not_answer_holds_the_way_out_up_for_two_seconds_in_a
 async fn a_second_interrupt_cuts_the_way_out_short() {
     let double = Double::new();
     let (printer, _, err) = captured();
-    let held = at_a_silent_server(&double, &printer).await;
+    let held = at_a_silent_server(&double).await;
     let started = Instant::now();
     held.release(tokio::time::sleep(Duration::from_millis(100)), &printer).await;
     assert!(started.elapsed() < Duration::from_millis(200), "{:?}", started.elapsed());

@@ -2,6 +2,8 @@
 
 mod preview;
 
+use std::cell::RefCell;
+
 use manifests::Release;
 use reach::Cluster;
 use serde_json::Value;
@@ -15,10 +17,12 @@ use crate::cluster::kinds::Reference;
 use crate::cluster::lock::LockError;
 use crate::cluster::plan::{Action, Plan};
 use crate::cluster::progress::Goal;
+use crate::cluster::remove::{self, Removal};
 use crate::cluster::wait::{Target, Wait};
 use crate::cluster::watch::Watch;
-use crate::cluster::{MANAGED_BY, failure, namespace, remove};
-use crate::commands::deploy::{ObjectReport, Report, RolloutReport, ServiceReport};
+use crate::cluster::{MANAGED_BY, failure, namespace, ownership};
+use crate::commands::deploy::{ObjectReport, RolloutReport, ServiceReport};
+use crate::commands::outcome::Outcome;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::output::Printer;
@@ -33,9 +37,9 @@ pub(crate) async fn deploy(
     args: &DeployArgs,
     printer: &Printer,
     told: Told<'_>,
-) -> Result<Report, Error> {
+) -> Result<Outcome<ServiceReport>, Error> {
     let deploy = Deploy { cluster, printer, args, conflicts: conflicts(args), told };
-    Ok(Report::new(&cluster.namespace, deploy.run(wanted).await?))
+    deploy.run(wanted).await
 }
 
 fn conflicts(args: &DeployArgs) -> Conflicts {
@@ -64,25 +68,61 @@ struct Deploy<'a> {
     told: Told<'a>,
 }
 
-/// A service whose objects are applied.
-struct Deployed {
-    report: ServiceReport,
-    target: Option<Target>,
+/// What was done so far: all that is known of it when the rest is cut off.
+#[derive(Default)]
+struct Done {
+    reports: Vec<ServiceReport>,
+    /// The service whose turn it is.
+    begun: Option<Begun>,
+}
+
+/// A service whose objects are being applied.
+struct Begun {
+    service: String,
+    /// None for one that may be there: its request was not answered.
+    objects: RefCell<Vec<(Reference, Option<Action>)>>,
+    removal: Removal,
+}
+
+impl Begun {
+    fn new(service: &str) -> Self {
+        Self { service: service.to_owned(), objects: RefCell::default(), removal: Removal::default() }
+    }
+
+    fn existing(&self) -> Inventory {
+        self.objects.borrow().iter().map(|(reference, _)| reference.clone()).collect()
+    }
+
+    fn report(self) -> ServiceReport {
+        let Self { service, objects, removal } = self;
+        let report = |reference: &Reference, action| ObjectReport { object: reference.to_string(), action };
+        let mut applied = objects.into_inner();
+        applied.sort_by_key(|(reference, _)| reference.rank());
+        let applied = applied.iter().filter_map(|(reference, action)| Some(report(reference, (*action)?)));
+        let removed = removal.removed.iter().map(|removed| report(&removed.reference, Action::Deleted));
+        let kept = removal.kept.iter().map(|kept| report(kept, Action::Kept));
+        ServiceReport { name: service, objects: applied.chain(removed).chain(kept).collect(), rollout: None }
+    }
 }
 
 impl Deploy<'_> {
-    async fn run(&self, wanted: &[Wanted]) -> Result<Vec<ServiceReport>, Error> {
+    async fn run(&self, wanted: &[Wanted]) -> Result<Outcome<ServiceReport>, Error> {
         let started = Instant::now();
         let mut interrupt = Interrupt::listen()?;
         let mut held = Held::new(self.cluster);
         let names: Vec<String> = wanted.iter().map(|wanted| wanted.service.clone()).collect();
         // Before anything is applied, so that no event is missed; its answers arrive while we apply.
         let mut watch = self.args.wait.wanted().then(|| Watch::start(self.cluster, &names));
-        let outcome = self.all(wanted, &mut held, &mut interrupt, watch.as_mut(), started).await;
+        let mut done = Done::default();
+        let mut outcome = self.all(wanted, &mut held, &mut interrupt, watch.as_mut(), started, &mut done).await;
         drop(watch);
         self.printer.clear_live();
+        if let Some(begun) = done.begun.take().map(Begun::report).filter(|begun| !begun.objects.is_empty()) {
+            outcome = outcome.and((self.told)(&begun));
+            done.reports.push(begun);
+        }
         held.release(interrupt.signalled(), self.printer).await;
-        outcome
+        Ok(Outcome::of(done.reports, outcome))
     }
 
     /// Leases, objects, deletions, rollout: in this order, and the Leases are held to the end.
@@ -93,112 +133,99 @@ impl Deploy<'_> {
         interrupt: &mut Interrupt,
         watch: Option<&mut Watch>,
         started: Instant,
-    ) -> Result<Vec<ServiceReport>, Error> {
+        done: &mut Done,
+    ) -> Result<(), Error> {
         let action = action(wanted);
-        let wait = self.wait(&action, started);
-        let taking = Box::pin(self.take_leases(wanted, held));
+        let wait = Wait::new(self.cluster, self.printer, &action, self.args.wait.timeout, started);
+        let taking = Box::pin(self.take_leases(&wait, wanted, held));
         let befores = interrupt.or(&action, wait.in_time(taking)).await?;
         let lost = held.lost();
         let mut lost = std::pin::pin!(lost);
         let look = format!("msctl status -n {}", self.cluster.namespace);
-        let mut deployed = Vec::new();
+        let mut targets = Vec::new();
         for ((wanted, manifests), before) in wanted.iter().zip(befores.manifests).zip(befores.inventories) {
-            let applying = Box::pin(unless_lost(&mut lost, self.apply(wanted, manifests, &before, held)));
-            let done = interrupt.or_look(&action, &look, wait.in_time(applying)).await?;
-            (self.told)(&done.report)?;
-            deployed.push(done);
+            let begun = done.begun.insert(Begun::new(&wanted.service));
+            let applying = Box::pin(unless_lost(&mut lost, self.apply(&wait, wanted, manifests, &before, held, begun)));
+            targets.extend(interrupt.or_look(&action, &look, wait.in_time(applying)).await?);
+            let report = done.begun.take().map(Begun::report);
+            report.iter().try_for_each(self.told)?;
+            done.reports.extend(report);
         }
-        let Some(watch) = watch else {
-            return Ok(deployed.into_iter().map(|deployed| deployed.report).collect());
-        };
-        let targets: Vec<Target> = deployed.iter().filter_map(|deployed| deployed.target.clone()).collect();
+        let Some(watch) = watch else { return Ok(()) };
         let rollout = Box::pin(unless_lost(&mut lost, wait.until_done(watch, &targets)));
         let what = format!("{action}; its objects are applied, and the rollout goes on");
-        let done = interrupt.or_look(&what, &look, rollout).await?;
+        let all = interrupt.or_look(&what, &look, rollout).await?;
         let milliseconds = started.elapsed().as_millis();
-        let mut reports: Vec<ServiceReport> = deployed.into_iter().map(|deployed| deployed.report).collect();
-        for (target, progress) in targets.iter().zip(done) {
-            if let Some(report) = reports.iter_mut().find(|report| report.name == target.service) {
+        for (target, progress) in targets.iter().zip(all) {
+            if let Some(report) = done.reports.iter_mut().find(|report| report.name == target.service) {
                 let rollout = RolloutReport { ready: progress.ready, wanted: progress.wanted, milliseconds };
                 report.rollout = Some(rollout);
             }
         }
-        Ok(reports)
+        Ok(())
     }
 
-    fn wait(&self, action: &str, since: Instant) -> Wait<'_> {
-        let (cluster, printer, timeout) = (self.cluster, self.printer, self.args.wait.timeout);
-        Wait { cluster, printer, action: action.to_owned(), timeout, since }
-    }
-
-    async fn take_leases(&self, wanted: &[Wanted], held: &mut Held) -> Result<Befores, Error> {
+    async fn take_leases(&self, wait: &Wait<'_>, wanted: &[Wanted], held: &mut Held) -> Result<Befores, Error> {
         let mut befores = Befores::default();
         for wanted in wanted {
             let manifests = objects(wanted, &self.cluster.namespace)?;
             let inventory: Inventory = manifests.iter().map(|(reference, _)| reference.clone()).collect();
             let service = &wanted.service;
-            let before = match held.take(service, &inventory, self.printer).await {
+            let before = match held.take(service, &inventory, |line| wait.tell(line)).await {
                 Err(error) if is_missing_namespace(&error) => {
                     if !self.args.create_namespace {
                         return Err(namespace::missing(self.cluster, &format!("deploy {service}"), true).await);
                     }
                     namespace::create(self.cluster).await?;
                     self.printer.note(&format!("namespace/{} created", self.cluster.namespace));
-                    held.take(service, &inventory, self.printer).await
+                    held.take(service, &inventory, |line| wait.tell(line)).await
                 }
                 outcome => outcome,
             };
+            wait.goes_on();
             befores.inventories.push(before.map_err(|error| error.explain(self.cluster))?);
             befores.manifests.push(manifests);
         }
         Ok(befores)
     }
 
+    /// What is to be waited for.
     async fn apply(
         &self,
+        wait: &Wait<'_>,
         wanted: &Wanted,
         manifests: Vec<(Reference, serde_json::Value)>,
         before: &Inventory,
         held: &mut Held,
-    ) -> Result<Deployed, Error> {
-        let waiting = |line| self.printer.live(vec![line]);
-        let live = apply::read(self.cluster, &manifests, waiting).await?;
-        self.printer.clear_live();
+        begun: &mut Begun,
+    ) -> Result<Option<Target>, Error> {
+        let live = apply::read(self.cluster, &manifests, |line| wait.tell(line)).await?;
+        wait.goes_on();
         let wanted_objects: Inventory = manifests.iter().map(|(reference, _)| reference.clone()).collect();
         // Until the work is done, anything of both may exist.
         held.settle(&wanted.service, before.union(&wanted_objects));
+        // What no inventory names: somebody has deleted the Lease, or has applied what a dry run printed.
+        let ours = live.iter().filter(|(_, object)| ownership::is_ours(&object.metadata));
+        let before = &before.union(&ours.map(|(reference, _)| reference.clone()).collect());
         let plan = Plan::new(manifests, live, before, wanted.asked);
         let mode = Mode { conflicts: self.conflicts, effect: Effect::Persist };
-        let finished = std::sync::Mutex::new(Vec::new());
-        let note = |reference: &Reference| lock(&finished).push(reference.clone());
+        let note = |reference: &Reference, action| begun.objects.borrow_mut().push((reference.clone(), action));
         let applied = match apply::apply(self.cluster, &plan, mode, note).await {
             Ok(applied) => applied,
             Err(error) => {
-                let existing: Inventory = std::mem::take(&mut *lock(&finished)).into_iter().collect();
-                held.settle(&wanted.service, before.union(&existing));
+                held.settle(&wanted.service, before.union(&begun.existing()));
                 return Err(error);
             }
         };
-        let removal = remove::delete(self.cluster, &plan.prune).await;
-        removal.tell(self.cluster, self.printer);
-        if let Some(error) = removal.failed {
-            return Err(error);
-        }
+        let removed = remove::delete(self.cluster, &plan.prune, &mut begun.removal).await;
+        begun.removal.tell(self.cluster, self.printer);
+        removed?;
         held.settle(&wanted.service, applied.iter().map(|applied| applied.reference.clone()).collect());
         let workload = applied.iter().find(|applied| applied.reference.is_deployment());
-        let target = workload.map(|applied| Target {
+        Ok(workload.map(|applied| Target {
             service: wanted.service.clone(),
             goal: Goal::Rollout { generation: applied.object.metadata.generation.unwrap_or_default() },
-        });
-        let mut objects: Vec<ObjectReport> = applied
-            .iter()
-            .map(|applied| ObjectReport { object: applied.reference.to_string(), action: applied.action })
-            .collect();
-        let report = |reference: &Reference, action| ObjectReport { object: reference.to_string(), action };
-        objects.extend(removal.removed.iter().map(|removed| report(&removed.reference, Action::Deleted)));
-        objects.extend(removal.kept.iter().map(|kept| report(kept, Action::Kept)));
-        let report = ServiceReport { name: wanted.service.clone(), objects, rollout: None };
-        Ok(Deployed { report, target })
+        }))
     }
 }
 
@@ -217,8 +244,4 @@ struct Befores {
 fn is_missing_namespace(error: &LockError) -> bool {
     matches!(error, LockError::Api { cause: kube::Error::Api(status), .. }
         if failure::missing_namespace(status).is_some())
-}
-
-fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

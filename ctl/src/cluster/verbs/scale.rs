@@ -16,47 +16,73 @@ use crate::cluster::progress::Goal;
 use crate::cluster::wait::{Target, Wait};
 use crate::cluster::watch::Watch;
 use crate::cluster::{NAME_LABEL, REPLICAS_MANAGER, failure, session};
+use crate::commands::outcome::Outcome;
 use crate::commands::scale::{Now, Scaled};
 use crate::error::{Error, ExitCode};
 use crate::interrupt::Interrupt;
 use crate::output::Printer;
 
-/// Sets all, then waits for all.
-pub(crate) async fn scale(cluster: &Cluster, args: &ScaleArgs, printer: &Printer) -> Result<Vec<Scaled>, Error> {
+/// Looks at all, sets all, then waits for all.
+pub(crate) async fn scale(cluster: &Cluster, args: &ScaleArgs, printer: &Printer) -> Result<Outcome<Scaled>, Error> {
     let started = Instant::now();
     let services = distinct(&args.services);
     let action = format!("scale {}", services.join(", "));
     let mut interrupt = Interrupt::listen()?;
     // Before anything changes, so that no event is missed.
     let mut watch = args.wait.wanted().then(|| Watch::start(cluster, &services));
-    let wait = Wait { cluster, printer, action: action.clone(), timeout: args.wait.timeout, since: started };
-    let work = Box::pin(async {
-        let mut scaled = Vec::new();
-        let mut targets = Vec::new();
-        for service in &services {
-            let (one, goal) = wait.in_time(Box::pin(set(cluster, service, args))).await?;
-            scaled.push(one);
-            targets.push(Target { service: service.clone(), goal });
-        }
-        if let Some(watch) = &mut watch {
-            for (scaled, progress) in scaled.iter_mut().zip(wait.until_done(watch, &targets).await?) {
-                scaled.ready = Some(progress.ready);
-            }
-        }
-        Ok(scaled)
-    });
-    let look = format!("msctl status -n {}", cluster.namespace);
-    let outcome = interrupt.or_look(&format!("{action}; what was set stays set"), &look, work).await;
+    let wait = Wait::new(cluster, printer, &action, args.wait.timeout, started);
+    let mut scaled = Vec::new();
+    let work = Box::pin(all(&wait, &services, args, watch.as_mut(), &mut scaled));
+    let outcome = interrupt.or(&action, work).await;
     printer.clear_live();
-    let mut scaled = outcome?;
     for scaled in &mut scaled {
         scaled.milliseconds = started.elapsed().as_millis();
     }
-    Ok(scaled)
+    let look = format!("msctl status -n {}", cluster.namespace);
+    Ok(Outcome::of(scaled, outcome).or_stays("what was set stays set", look))
 }
 
-/// Sets the replicas or the bounds of one service.
-async fn set(cluster: &Cluster, service: &str, args: &ScaleArgs) -> Result<(Scaled, Goal), Error> {
+/// Looks at all before it sets any, so that a name which is wrong changes nothing. `scaled` has at any time what was
+/// set.
+async fn all(
+    wait: &Wait<'_>,
+    services: &[String],
+    args: &ScaleArgs,
+    watch: Option<&mut Watch>,
+    scaled: &mut Vec<Scaled>,
+) -> Result<(), Error> {
+    let mut changes = Vec::new();
+    for service in services {
+        changes.push(wait.in_time(Box::pin(look(wait.cluster, service, args))).await?);
+    }
+    let mut targets = Vec::new();
+    for change in changes {
+        wait.in_time(Box::pin(set(wait.cluster, &change))).await?;
+        let report = change.report;
+        let goal = match report.now {
+            Now::Replicas { replicas } => Goal::Replicas { count: replicas },
+            Now::Bounds { min, max } => Goal::Between { min, max },
+        };
+        targets.push(Target { service: report.name.clone(), goal });
+        scaled.push(report);
+    }
+    if let Some(watch) = watch {
+        for (scaled, progress) in scaled.iter_mut().zip(wait.until_done(watch, &targets).await?) {
+            scaled.ready = Some(progress.ready);
+        }
+    }
+    Ok(())
+}
+
+/// What is to be set of a service.
+struct Change {
+    report: Scaled,
+    /// Whose bounds they are.
+    scaler: Option<Autoscaler>,
+}
+
+/// What is to be set of one service, unless it can't be.
+async fn look(cluster: &Cluster, service: &str, args: &ScaleArgs) -> Result<Change, Error> {
     let action = format!("scale {service}");
     let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     let (deployment, scaler) = futures::join!(api.get_opt(service), autoscaler::find(cluster, service));
@@ -78,12 +104,9 @@ async fn set(cluster: &Cluster, service: &str, args: &ScaleArgs) -> Result<(Scal
     }
     let namespace = cluster.namespace.clone();
     let before = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
-    let (now, goal) = match (args.replicas, scaler?) {
+    let (now, scaler) = match (args.replicas, scaler?) {
         (Some(_), Some(scaler)) => return Err(owned_by_autoscaler(cluster, &action, service, &scaler)),
-        (Some(replicas), None) => {
-            set_replicas(cluster, &api, service, replicas).await?;
-            (Now::Replicas { replicas }, Goal::Replicas { count: replicas })
-        }
+        (Some(replicas), None) => (Now::Replicas { replicas }, None),
         (None, Some(scaler)) => {
             let (min, max) = (args.min.unwrap_or(scaler.min), args.max.unwrap_or(scaler.max));
             if min > max {
@@ -95,8 +118,7 @@ async fn set(cluster: &Cluster, service: &str, args: &ScaleArgs) -> Result<(Scal
                         min.max(max)
                     )));
             }
-            autoscaler::bound(cluster, &scaler, min, max).await?;
-            (Now::Bounds { min, max }, Goal::Between { min, max })
+            (Now::Bounds { min, max }, Some(scaler))
         }
         (None, None) => {
             return Err(Error::new(ExitCode::Failed, format!("cannot {action}"))
@@ -107,10 +129,20 @@ async fn set(cluster: &Cluster, service: &str, args: &ScaleArgs) -> Result<(Scal
         }
     };
     let object = format!("deployment.apps/{service}");
-    Ok((Scaled { object, name: service.to_owned(), namespace, before, now, ready: None, milliseconds: 0 }, goal))
+    let report = Scaled { object, name: service.to_owned(), namespace, before, now, ready: None, milliseconds: 0 };
+    Ok(Change { report, scaler })
 }
 
-async fn set_replicas(cluster: &Cluster, api: &Api<Deployment>, service: &str, replicas: i32) -> Result<(), Error> {
+async fn set(cluster: &Cluster, Change { report, scaler }: &Change) -> Result<(), Error> {
+    match (report.now, scaler) {
+        (Now::Bounds { min, max }, Some(scaler)) => autoscaler::bound(cluster, scaler, min, max).await,
+        (Now::Bounds { .. }, None) => Ok(()),
+        (Now::Replicas { replicas }, _) => set_replicas(cluster, &report.name, replicas).await,
+    }
+}
+
+async fn set_replicas(cluster: &Cluster, service: &str, replicas: i32) -> Result<(), Error> {
+    let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     let params = PatchParams { field_manager: Some(REPLICAS_MANAGER.to_owned()), ..PatchParams::default() };
     let scale = json!({ "spec": { "replicas": replicas } });
     api.patch_scale(service, &params, &Patch::Merge(scale))

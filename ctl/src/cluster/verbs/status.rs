@@ -1,5 +1,7 @@
 //! Services of a cluster, as `status` shows them.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
@@ -8,7 +10,7 @@ use reach::Cluster;
 use crate::cli::status::StatusArgs;
 use crate::cluster::autoscaler::Autoscaler;
 use crate::cluster::deployed::{self, Query, Scope};
-use crate::cluster::diagnose::{self, Patience};
+use crate::cluster::diagnose::{self, Patience, held};
 use crate::cluster::seen::Seen;
 use crate::cluster::{MANAGED_BY_LABEL, TRACK_LABEL, namespace};
 use crate::commands::status::{Bounds, PodSummary, Reason, State, Summary};
@@ -26,6 +28,7 @@ pub(crate) async fn status(cluster: &Cluster, args: &StatusArgs, printer: &Print
     for (namespace, seen) in &seen {
         found.extend(seen.deployments.iter().map(|deployment| summary(namespace, deployment, seen)));
     }
+    tell_ending_namespaces(cluster, &mut found).await;
     for service in &args.services {
         if !found.iter().any(|summary| &summary.name == service) {
             return Err(deployed::unknown(cluster, &format!("show {service}"), service).await);
@@ -41,6 +44,23 @@ pub(crate) async fn status(cluster: &Cluster, args: &StatusArgs, printer: &Print
     Ok(found)
 }
 
+/// Deployments go with their namespace too: asked only when one is on its way out.
+async fn tell_ending_namespaces(cluster: &Cluster, found: &mut [Summary]) {
+    let mut known: BTreeMap<String, bool> = BTreeMap::new();
+    for summary in found.iter_mut().filter(|summary| summary.state == State::Deleting) {
+        let name = summary.namespace.clone();
+        let ending = match known.get(&name) {
+            Some(&ending) => ending,
+            None => namespace::is_ending(cluster, &name).await,
+        };
+        if ending {
+            let text = "the namespace is being deleted".to_owned();
+            summary.reasons.push(Reason { subject: format!("namespace/{name}"), kind: None, text });
+        }
+        known.insert(name, ending);
+    }
+}
+
 /// One service, from what was seen of it.
 fn summary(namespace: &str, deployment: &Deployment, seen: &Seen) -> Summary {
     let name = deployment.name_any();
@@ -52,11 +72,17 @@ fn summary(namespace: &str, deployment: &Deployment, seen: &Seen) -> Summary {
     let track = deployment.labels().get(TRACK_LABEL);
     let pods: Vec<&Pod> =
         seen.pods.of(&name).filter(|pod| track.is_none() || pod.labels().get(TRACK_LABEL) == track).collect();
-    let causes = diagnose::of_rollout(deployment, seen);
+    let leaving = deployment.metadata.deletion_timestamp.is_some();
+    let causes = if leaving {
+        held::of_service(Some(deployment), pods.iter().copied())
+    } else {
+        diagnose::of_rollout(deployment, seen)
+    };
     let observed = status.observed_generation >= deployment.metadata.generation;
     let total = status.replicas.unwrap_or_default();
     let settled = observed && [ready, updated, total].iter().all(|&count| count == wanted);
     let state = match (settled, wanted) {
+        _ if leaving => State::Deleting,
         (true, 0) => State::Stopped,
         (true, _) => State::Ready,
         (false, _) if causes.iter().any(|cause| cause.patience != Patience::Unlimited) => State::Failing,
@@ -67,7 +93,7 @@ fn summary(namespace: &str, deployment: &Deployment, seen: &Seen) -> Summary {
         .map(|cause| Reason { subject: cause.subject, kind: Some(cause.kind), text: cause.text })
         .collect();
     reasons.extend(activities(&pods, &reasons));
-    if !settled && !observed && reasons.is_empty() {
+    if !settled && !observed && !leaving && reasons.is_empty() {
         let text = "the Deployment controller has not seen its newest change yet".to_owned();
         reasons.push(Reason { subject: name.clone(), kind: None, text });
     }
@@ -93,7 +119,8 @@ fn summary(namespace: &str, deployment: &Deployment, seen: &Seen) -> Summary {
 
 /// What pods without trouble are doing.
 fn activities(pods: &[&Pod], told: &[Reason]) -> Vec<Reason> {
-    let untold = pods.iter().filter(|pod| !told.iter().any(|reason| reason.subject == pod.name_any()));
+    let is_about = |reason: &Reason, pod: &Pod| reason.subject.trim_start_matches("pod/") == pod.name_any();
+    let untold = pods.iter().filter(|pod| !told.iter().any(|reason| is_about(reason, pod)));
     untold
         .filter_map(|pod| diagnose::activity(pod).map(|text| Reason { subject: pod.name_any(), kind: None, text }))
         .collect()

@@ -46,8 +46,7 @@ async fn wait_for(double: &Double, timeout: Duration) -> (Result<Vec<Progress>, 
     let cluster = double.cluster();
     let mut watch = Watch::start(&cluster, &["service-a".to_owned()]);
     let targets = [Target { service: "service-a".to_owned(), goal: Goal::Rollout { generation: 1 } }];
-    let action = "deploy service-a".to_owned();
-    let wait = Wait { cluster: &cluster, printer: &printer, action, timeout, since: Instant::now() };
+    let wait = Wait::new(&cluster, &printer, "deploy service-a", timeout, Instant::now());
     (wait.until_done(&mut watch, &targets).await, err.text())
 }
 

@@ -95,13 +95,40 @@ async fn a_deletion_that_fails_half_way_can_be_tried_again() {
 #[tokio::test(start_paused = true)]
 async fn pods_that_do_not_end_are_said_at_the_timeout() {
     let double = deployed();
-    double.put(
-        "/api/v1/namespaces/shop/pods/p",
-        json!({ "metadata": { "labels": labels("msctl") }, "spec": { "containers": [] } }),
-    );
-    let error = run(&double, &["service-a", "--timeout", "10s"]).await.0.unwrap_err();
+    double.put(POD, pod(&json!([])));
+    let (outcome, out) = run(&double, &["service-a", "--timeout", "10s"]).await;
+    let error = outcome.unwrap_err();
     assert_eq!(error.code(), ExitCode::TimedOut);
     assert!(error.to_string().contains("1 pod is ending"), "{error}");
+    assert_eq!(out, "service/service-a deleted\ndeployment.apps/service-a deleted\n", "what was done is said");
+}
+
+const POD: &str = "/api/v1/namespaces/shop/pods/p";
+
+/// A pod on its way out.
+fn pod(finalizers: &Value) -> Value {
+    json!({ "metadata": { "labels": labels("msctl"), "deletionTimestamp": "2026-01-01T00:00:00Z",
+                          "finalizers": finalizers },
+            "spec": { "containers": [] } })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_finalizer_holds_is_named_at_the_timeout() {
+    let with_finalizers = |path: &'static str, finalizers: Value| {
+        let double = deployed();
+        let mut object = double.get(path).unwrap_or_else(|| pod(&json!([])));
+        object["metadata"]["finalizers"] = finalizers;
+        double.put(path, object);
+        double
+    };
+    for (path, object) in [(POD, "pod/p"), (DEPLOYMENT, "deployment.apps/service-a"), (SERVICE, "service/service-a")] {
+        let double = with_finalizers(path, json!(["foregroundDeletion", "x.io/y"]));
+        let error = run(&double, &["service-a", "--timeout", "10s"]).await.0.unwrap_err();
+        assert_eq!(error.code(), ExitCode::TimedOut);
+        let text = error.to_string();
+        assert!(text.contains(&format!("{object} is held by finalizer x.io/y")), "{text}");
+        assert!(text.contains(&format!("next: kubectl get {object} -n shop -o yaml")), "{text}");
+    }
 }
 
 #[tokio::test]
@@ -159,7 +186,7 @@ async fn an_object_that_was_replaced_while_it_was_deleted_is_looked_at_anew() {
     assert_eq!(outcome, Ok(ExitCode::Done));
     assert!(out.contains("service/service-a deleted"), "{out}");
     let looks = double.requests().iter().filter(|request| *request == &format!("GET {SERVICE}")).count();
-    assert_eq!(looks, 2);
+    assert_eq!(looks, 1, "the first look was a list");
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,4 +256,101 @@ async fn a_volume_without_the_annotation_goes() {
     double.put(CLAIM, json!({ "metadata": { "labels": labels("msctl") } }));
     run(&double, &["service-a"]).await.0.unwrap();
     assert_eq!(double.paths(), ["/api/v1/namespaces/shop"]);
+}
+
+fn inventory(references: &Value) -> Value {
+    let annotations = json!({ "msctl.dev/inventory": references.to_string() });
+    json!({ "metadata": { "annotations": annotations }, "spec": {} })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_inventory_names_goes_by_its_labels() {
+    // A failed deploy with a new Lease, of objects that were there before it, leaves such inventories.
+    for known in [json!(["v1/Service/service-a"]), json!(["apps/v1/Deployment/service-a"]), json!([])] {
+        let double = deployed();
+        double.put(LEASE, inventory(&known));
+        let (outcome, out) = run(&double, &["service-a"]).await;
+        assert_eq!(outcome, Ok(ExitCode::Done), "{known}");
+        assert_eq!(out, "service/service-a deleted\ndeployment.apps/service-a deleted\n", "{known}");
+        assert_eq!(double.paths(), ["/api/v1/namespaces/shop"], "{known}");
+    }
+}
+
+#[tokio::test]
+async fn what_has_lost_its_name_goes_by_the_inventory() {
+    let double = deployed();
+    double.put(SERVICE, json!({ "metadata": { "labels": { "app.kubernetes.io/managed-by": "msctl" } } }));
+    assert_eq!(run(&double, &["service-a"]).await.0, Ok(ExitCode::Done));
+    assert_eq!(double.paths(), ["/api/v1/namespaces/shop"]);
+}
+
+#[tokio::test]
+async fn a_list_a_kind_takes_the_place_of_a_look_at_each_object() {
+    let double = deployed();
+    run(&double, &["service-a", "--no-wait"]).await.0.unwrap();
+    let looks = double.requests();
+    let looks = |path: &str| looks.iter().filter(|request| request.as_str() == format!("GET {path}")).count();
+    assert_eq!((looks(DEPLOYMENT), looks(SERVICE)), (0, 0));
+    assert_eq!(looks("/api/v1/namespaces/shop/services"), 1);
+}
+
+#[tokio::test]
+async fn nothing_is_deleted_beside_a_deployment_of_somebody_else() {
+    // A deploy that was to take a release over, and failed half-way.
+    let double = deployed();
+    let spec = json!({ "selector": {}, "template": {} });
+    double.put(DEPLOYMENT, json!({ "metadata": { "labels": labels("Helm") }, "spec": spec }));
+    let (outcome, out) = run(&double, &["service-a"]).await;
+    let error = outcome.unwrap_err().to_string();
+    assert!(error.contains("managed by Helm") && error.contains("stays: service/service-a"), "{error}");
+    assert_eq!(out, "");
+    assert!(double.get(DEPLOYMENT).is_some() && double.get(SERVICE).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_that_is_made_anew_meanwhile_is_an_error_and_not_waited_for() {
+    let double = deployed();
+    double.put(POD, pod(&json!([])));
+    let (later, again) = (double.clone(), double.get(DEPLOYMENT).unwrap());
+    tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+        let mut again = again;
+        again["metadata"]["uid"] = json!("another");
+        later.put(DEPLOYMENT, again);
+    });
+    let started = Instant::now();
+    let error = run(&double, &["service-a", "--timeout", "10m"]).await.0.unwrap_err();
+    assert_eq!(error.code(), ExitCode::Failed);
+    assert!(error.to_string().contains("its Deployment is there and is not being deleted"), "{error}");
+    assert!(started.elapsed() < std::time::Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_name_that_is_wrong_deletes_none_of_the_others() {
+    let double = deployed();
+    let (outcome, out) = run(&double, &["service-a", "service-nope"]).await;
+    assert!(outcome.unwrap_err().to_string().contains("no service service-nope"));
+    assert_eq!(out, "");
+    assert!(double.get(DEPLOYMENT).is_some() && double.get(SERVICE).is_some());
+    let kept = double.get(LEASE).unwrap()["metadata"]["annotations"]["msctl.dev/inventory"].clone();
+    assert!(kept.as_str().unwrap().contains("Deployment"), "{kept}");
+}
+
+#[tokio::test]
+async fn what_was_deleted_before_a_failure_is_printed_in_every_form() {
+    let failing = || {
+        let double = deployed();
+        double.fail(Method::DELETE, "/services/service-a", 1, 500, "etcdserver: no leader");
+        double
+    };
+    for (args, expected) in [
+        (&["service-a"][..], "deployment.apps/service-a deleted\n"),
+        (&["service-a", "-o", "name"], "deployment.apps/service-a\n"),
+    ] {
+        let (outcome, out) = run(&failing(), args).await;
+        assert_eq!((outcome.unwrap_err().code(), out.as_str()), (ExitCode::Failed, expected));
+    }
+    let (_, out) = run(&failing(), &["service-a", "-o", "json"]).await;
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(report[0]["objects"], json!(["deployment.apps/service-a"]));
 }

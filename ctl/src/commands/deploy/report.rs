@@ -87,11 +87,12 @@ impl Report {
         Self { namespace: namespace.into(), dry_run: "none", services }
     }
 
-    /// What ends a deploy; its objects have been printed as they were applied.
-    pub(super) fn print(&self, printer: &Printer, format: Format) -> Result<(), Error> {
+    /// What ends a deploy; its objects have been printed as they were applied. One that is not `whole` has failed.
+    pub(super) fn print(&self, printer: &Printer, format: Format, whole: bool) -> Result<(), Error> {
         match format {
             Format::Json => printer.json(self),
             Format::Yaml => printer.yaml(self),
+            Format::Table | Format::Wide | Format::Name if !whole => Ok(()),
             Format::Table | Format::Wide | Format::Name => {
                 self.services.iter().try_for_each(|service| service.print_outcome(printer, format))
             }

@@ -360,3 +360,76 @@ async fn many_replicas_on_a_file_are_refused_and_nothing_is_applied() {
         assert!(error.to_string().contains("set database.kind=postgres, or "), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_failed_deploy_with_a_new_lease_remembers_what_was_there() {
+    for (manager, remembered) in [("msctl", true), ("Helm", false)] {
+        let double = ready();
+        deploy(&double, &["service-a"]).await.0.unwrap();
+        let mut live = double.get(DEPLOYMENT).unwrap();
+        live["metadata"]["labels"]["app.kubernetes.io/managed-by"] = json!(manager);
+        double.put(DEPLOYMENT, live);
+        double.remove(LEASE);
+        double.fail_with(Method::PATCH, "/deployments/service-a", 1, conflict());
+        deploy(&double, &["service-a"]).await.0.unwrap_err();
+        let inventory = double.get(LEASE).unwrap()["metadata"]["annotations"]["msctl.dev/inventory"].clone();
+        assert_eq!(inventory.as_str().unwrap().contains("Deployment"), remembered, "{manager}: {inventory}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_made_before_a_failure_is_printed_in_every_form() {
+    let refused = || {
+        let double = ready();
+        double.fail_with(Method::PATCH, "/deployments/service-b", 1, conflict());
+        double
+    };
+    let (outcome, out, _) = deploy(&refused(), &["service-a", "service-b"]).await;
+    assert_eq!(outcome.unwrap_err().code(), ExitCode::Failed);
+    for line in ["deployment.apps/service-a created", "service/service-b created"] {
+        assert_eq!(out.lines().filter(|one| *one == line).count(), 1, "{line}: {out}");
+    }
+    assert!(!out.contains("deployment.apps/service-b") && !out.contains("unchanged"), "{out}");
+    let (_, out, _) = deploy(&refused(), &["service-b", "-o", "name"]).await;
+    assert!(out.lines().any(|line| line == "service/service-b"), "{out}");
+    let (_, out, _) = deploy(&refused(), &["service-b", "-o", "json"]).await;
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (&report["services"][0]["name"], &report["services"][0]["rollout"]),
+        (&json!("service-b"), &Value::Null)
+    );
+    let objects = report["services"][0]["objects"].to_string();
+    assert!(objects.contains("service/service-b") && !objects.contains("deployment.apps"), "{objects}");
+
+    let double = ready();
+    double.silence(Method::PATCH, "/deployments/");
+    let (outcome, out, _) = deploy(&double, &["service-a", "--timeout", "20s"]).await;
+    assert_eq!(outcome.unwrap_err().code(), ExitCode::TimedOut);
+    assert!(out.contains("service/service-a created\n") && !out.contains("deployment.apps"), "{out}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_says_what_was_waited_for() {
+    let held = Double::new();
+    let now = jiff::Timestamp::now().to_string();
+    held.put(
+        LEASE,
+        json!({ "spec": { "holderIdentity": "ann@laptop/1/2", "leaseDurationSeconds": 15, "renewTime": now } }),
+    );
+    let leaving = Double::new();
+    leaving.put(
+        DEPLOYMENT,
+        json!({ "metadata": { "deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["x.io/y"] } }),
+    );
+    let silent = Double::new();
+    silent.silence(Method::PATCH, "/deployments/");
+    for (double, why) in [
+        (held, "why: service-a: ann@laptop (process 1) was changing it; waiting for a sign of life"),
+        (leaving, "why: waiting until the old deployment.apps/service-a is gone; it is held by finalizer x.io/y"),
+        (silent, "why: the API server has not answered yet"),
+    ] {
+        let error = deploy(&double, &["service-a", "--timeout", "2s"]).await.0.unwrap_err();
+        assert_eq!(error.code(), ExitCode::TimedOut);
+        assert!(error.to_string().contains(why), "{error}");
+    }
+}

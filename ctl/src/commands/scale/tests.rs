@@ -182,3 +182,40 @@ async fn an_api_server_that_never_answers_ends_it_at_the_timeout_even_without_a_
     assert_eq!(error.code(), ExitCode::TimedOut);
     assert!(error.to_string().contains("next: msctl status -n shop"), "{error}");
 }
+
+/// As `deployed`, with `service-b` beside it.
+fn two() -> Double {
+    let double = deployed(2);
+    let mut other = double.get(DEPLOYMENT).unwrap();
+    other["metadata"]["labels"]["app.kubernetes.io/name"] = json!("service-b");
+    double.put(&DEPLOYMENT.replace("service-a", "service-b"), other);
+    double.put("/api/v1/namespaces/shop", json!({}));
+    double
+}
+
+#[tokio::test]
+async fn a_name_that_is_wrong_changes_none_of_the_others() {
+    let double = two();
+    let (outcome, out) = run(&double, &["service-a", "service-nope", "--replicas", "5"]).await;
+    assert!(outcome.unwrap_err().to_string().contains("no service service-nope"));
+    assert_eq!(out, "");
+    assert_eq!(double.get(DEPLOYMENT).unwrap()["spec"]["replicas"], 2);
+}
+
+#[tokio::test]
+async fn what_was_set_before_a_failure_is_printed_in_every_form() {
+    for (form, expected) in [("table", "service-a scaled from 2 to 5\n"), ("name", "deployment.apps/service-a\n")] {
+        let double = two();
+        double.fail(Method::PATCH, "/service-b/scale", 1, 500, "etcdserver: no leader");
+        let args = ["service-a", "service-b", "--replicas", "5", "-o", form];
+        let args = if form == "table" { &args[..4] } else { &args[..] };
+        let (outcome, out) = run(&double, args).await;
+        assert_eq!((outcome.unwrap_err().code(), out.as_str()), (ExitCode::Failed, expected));
+    }
+    let double = two();
+    double.fail(Method::PATCH, "/service-b/scale", 1, 500, "etcdserver: no leader");
+    let (_, out) = run(&double, &["service-a", "service-b", "--replicas", "5", "-o", "json"]).await;
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&report[0]["name"], &report[0]["ready"]), (&json!("service-a"), &Value::Null));
+    assert_eq!(report.as_array().map(Vec::len), Some(1));
+}

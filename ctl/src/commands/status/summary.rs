@@ -38,6 +38,8 @@ pub(crate) enum State {
     Progressing,
     /// Something is wrong that does not pass by itself.
     Failing,
+    /// On its way out.
+    Deleting,
 }
 
 impl std::fmt::Display for State {
@@ -47,6 +49,7 @@ impl std::fmt::Display for State {
             Self::Stopped => "stopped",
             Self::Progressing => "progressing",
             Self::Failing => "failing",
+            Self::Deleting => "deleting",
         })
     }
 }
@@ -72,6 +75,7 @@ pub(crate) enum Kind {
     Probe,
     Evicted,
     Deadline,
+    Finalizer,
     Other,
 }
 

@@ -143,3 +143,36 @@ async fn a_forbidden_list_names_the_right_that_is_missing() {
     assert_eq!(error.code(), ExitCode::Forbidden);
     assert!(error.to_string().contains("user eve may not list pods in the whole cluster"), "{error}");
 }
+
+#[tokio::test]
+async fn a_service_on_its_way_out_says_so_and_what_holds_it() {
+    const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/shop/deployments/service-a";
+    const POD: &str = "/api/v1/namespaces/shop/pods/service-a-1-x";
+    let leave = |double: &Double, path: &str, finalizers: Value| {
+        let mut object = double.get(path).unwrap();
+        object["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        object["metadata"]["finalizers"] = finalizers;
+        double.put(path, object);
+    };
+    let collected = || json!(["foregroundDeletion"]);
+    for (of_deployment, of_pod, reason) in [
+        (collected(), json!([]), "service-a-1-x: ending"),
+        (collected(), json!(["x.io/y"]), "pod/service-a-1-x: held by finalizer x.io/y"),
+        (json!(["x.io/y"]), json!([]), "deployment.apps/service-a: held by finalizer x.io/y (and 1 more)"),
+    ] {
+        let double = shop();
+        leave(&double, DEPLOYMENT, of_deployment);
+        leave(&double, POD, of_pod);
+        let (_, out, _) = run(&double, &["service-a"]).await;
+        let rows = columns(&out);
+        assert_eq!((rows[1][2].as_str(), rows[1][5].as_str()), ("deleting", reason), "{out}");
+        let (_, out, _) = run(&double, &["service-a", "-o", "json"]).await;
+        let report: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(report[0]["state"], "deleting");
+    }
+    let double = shop();
+    leave(&double, DEPLOYMENT, json!(["x.io/y"]));
+    double.put("/api/v1/namespaces/shop", json!({ "metadata": { "deletionTimestamp": "2026-01-01T00:00:00Z" } }));
+    let (_, out, _) = run(&double, &["service-a", "-o", "wide"]).await;
+    assert!(out.contains("namespace/shop: the namespace is being deleted"), "{out}");
+}

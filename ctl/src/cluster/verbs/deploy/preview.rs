@@ -35,8 +35,8 @@ pub(crate) async fn preview(
         DryRun::Server => {
             let cluster = kubernetes.cluster().await?;
             let action = format!("checking the {}", action(wanted));
-            let wait = Wait { cluster, printer, action, timeout: args.wait.timeout, since: Instant::now() };
-            let work = Box::pin(wait.in_time(server(cluster, wanted, args, printer)));
+            let wait = Wait::new(cluster, printer, &action, args.wait.timeout, Instant::now());
+            let work = Box::pin(wait.in_time(server(&wait, wanted, args)));
             Interrupt::listen()?.or("checking the deploy", work).await
         }
     }
@@ -55,7 +55,8 @@ fn client(wanted: &[Wanted], namespace: &str) -> Result<Preview, Error> {
 }
 
 /// Has the API server admit, default and validate every object, and shows what would change.
-async fn server(cluster: &Cluster, wanted: &[Wanted], args: &DeployArgs, printer: &Printer) -> Result<Preview, Error> {
+async fn server(wait: &Wait<'_>, wanted: &[Wanted], args: &DeployArgs) -> Result<Preview, Error> {
+    let cluster = wait.cluster;
     let mut preview = Preview { dry_run: DryRun::Server, services: Vec::new(), manifests: Vec::new() };
     if !namespace::exists(cluster).await? {
         return Err(namespace::missing(cluster, "check the deploy", false)
@@ -65,10 +66,11 @@ async fn server(cluster: &Cluster, wanted: &[Wanted], args: &DeployArgs, printer
     for wanted in wanted {
         let manifests = objects(wanted, &cluster.namespace)?;
         let before = inventory(cluster, &wanted.service).await?;
-        let live = apply::read(cluster, &manifests, |line| printer.live(vec![line])).await?;
+        let live = apply::read(cluster, &manifests, |line| wait.tell(line)).await?;
+        wait.goes_on();
         let plan = Plan::new(manifests, live, &before, wanted.asked);
         let mode = Mode { conflicts: conflicts(args), effect: Effect::DryRun };
-        let applied = apply::apply(cluster, &plan, mode, |_| {}).await?;
+        let applied = apply::apply(cluster, &plan, mode, |_, _| {}).await?;
         let mut lines: Vec<ObjectReport> =
             applied.iter().map(|applied| line(&applied.reference, applied.action)).collect();
         for reference in &plan.prune {
