@@ -1,5 +1,6 @@
 //! `msctl call`: one request through cluster DNS; the answer's body on stdout, byte for byte.
 
+mod body;
 mod dialer;
 mod exchange;
 mod follow;
@@ -33,16 +34,18 @@ use route::{Open, Route};
 use sink::Sink;
 
 pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
-    let outgoing = Outgoing::from_args(&args)?;
     let asked_jaeger = args.way.jaeger.as_deref().map(collector::place).transpose()?;
-    let mut sink = Sink::open(args.output_file.as_deref(), printer)?;
     let mut interrupt = Interrupt::listen()?;
+    // The body's time is the call's.
+    let patience = Patience::new(format!("calling {}", args.target), args.timeout);
+    let outgoing = way::bounded(&patience, &mut interrupt, Outgoing::from_args(&args, &patience.stage)).await?;
+    let mut sink = Sink::open(args.output_file.as_deref(), printer)?;
     let asked = telemetry::start(if args.trace { Sampling::Always } else { Sampling::Environment })?;
     let root = Root::start(&outgoing);
 
     let platform = Platform::choose(globals, printer)?;
     let route = Route { args: &args, platform: &platform, printer, asked_jaeger, asked, sampled: root.is_sampled() };
-    let outcome = result(&route, outgoing, &root, &mut interrupt, &mut sink).await;
+    let outcome = result(&route, outgoing, &root, &patience, &mut interrupt, &mut sink).await;
     let expected = root.end(outcome.as_ref().err());
     let answered = outcome?;
 
@@ -85,14 +88,14 @@ async fn result(
     route: &Route<'_>,
     outgoing: Outgoing,
     root: &Root,
+    patience: &Patience,
     interrupt: &mut Interrupt,
     sink: &mut Sink<'_>,
 ) -> Result<Answered, Error> {
-    let patience = Patience::new(format!("calling {}", route.args.target), route.args.timeout);
     let mut kept = Kept::default();
     // Large, and once a process.
-    let call = Box::pin(answer(route, outgoing, &patience, sink, &mut kept));
-    let outcome = way::bounded(&patience, interrupt, root.run(call)).await;
+    let call = Box::pin(answer(route, outgoing, patience, sink, &mut kept));
+    let outcome = way::bounded(patience, interrupt, root.run(call)).await;
     let printed = kept.print(sink, route.args.include);
     let answered = outcome.map_err(|error| kept.explain(error))?;
     printed?;

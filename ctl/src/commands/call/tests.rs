@@ -87,11 +87,12 @@ pub(super) async fn call_url(url: &str, args: &[&str]) -> Called {
     let platform = Platform::choose(&globals, &printer).unwrap();
     let route =
         Route { args: &args, platform: &platform, printer: &printer, asked_jaeger: None, asked, sampled: false };
-    let outgoing = Outgoing::from_args(&args).unwrap();
+    let patience = Patience::new(format!("calling {}", args.target), args.timeout);
+    let outgoing = Outgoing::from_args(&args, &patience.stage).await.unwrap();
     let root = Root::start(&outgoing);
     let mut sink = Sink::open(None, &printer).unwrap();
     let mut interrupt = Interrupt::listen().unwrap();
-    let answered = result(&route, outgoing, &root, &mut interrupt, &mut sink).await;
+    let answered = result(&route, outgoing, &root, &patience, &mut interrupt, &mut sink).await;
     let outcome = answered.and_then(|answered| match answered.failure {
         Some(failure) => Err(failure),
         None => Ok(answered.status.as_u16()),
