@@ -40,5 +40,8 @@ fn a_stdin_without_end_is_refused_with_the_bound() {
     let output = msctl(&["call", "service-a", "-d", "@-"]).stdin(zeros).output().unwrap();
     let text = stderr(&output);
     assert_eq!(code(&output), 2, "{text}");
-    assert!(text.contains("the body from stdin is larger than 64 MiB") && text.contains("next: --data @FILE"), "{text}");
+    assert!(
+        text.contains("the body from stdin is larger than 64 MiB") && text.contains("next: --data @FILE"),
+        "{text}"
+    );
 }

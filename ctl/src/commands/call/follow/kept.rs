@@ -143,14 +143,24 @@ mod tests {
         };
         let head = || http::Response::new(()).into_parts().0;
         for (target, body, code, said) in [
-            ("service-a/messages/7", r#"{"id":"7","state":"pending"}"#, ExitCode::Interrupted, [
-                "why: message 7 is pending; it goes on without msctl",
-                "next: msctl call service-a/messages/7 --follow -n shop",
-            ]),
-            ("service-a.shop/jobs?id=7", "", ExitCode::TimedOut, [
-                "why: what was accepted goes on without msctl",
-                "next: msctl call 'service-a.shop/jobs?id=7' --follow",
-            ]),
+            (
+                "service-a/messages/7",
+                r#"{"id":"7","state":"pending"}"#,
+                ExitCode::Interrupted,
+                [
+                    "why: message 7 is pending; it goes on without msctl",
+                    "next: msctl call service-a/messages/7 --follow -n shop",
+                ],
+            ),
+            (
+                "service-a.shop/jobs?id=7",
+                "",
+                ExitCode::TimedOut,
+                [
+                    "why: what was accepted goes on without msctl",
+                    "next: msctl call 'service-a.shop/jobs?id=7' --follow",
+                ],
+            ),
         ] {
             let mut kept = Kept::default();
             kept.begin(head(), Bytes::from_static(body.as_bytes()));
