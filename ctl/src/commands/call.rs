@@ -13,7 +13,6 @@ mod sink;
 
 use http::StatusCode;
 use http_body_util::BodyExt as _;
-use reach::Connector;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::cli::{Globals, call::CallArgs};
@@ -53,7 +52,7 @@ pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) ->
     if args.trace {
         printer.text(sink.gap_below())?;
         let expected = expected.map(|expected| expected.with(answered.delivery));
-        let shown = show_trace(expected, &args, answered.jaeger, answered.connector, printer);
+        let shown = show_trace(expected, &args, answered.jaeger, answered.place, printer);
         let shown = interrupt.or("waiting for the trace", shown).await.map_err(|error| match expected {
             // Its spans go on arriving.
             Some(Expected { trace, .. }) if error.code() == ExitCode::Interrupted => {
@@ -80,7 +79,7 @@ struct Answered {
     failure: Option<Error>,
     delivery: Delivery,
     jaeger: AbortOnDropHandle<Jaeger>,
-    connector: Connector,
+    place: hops::Place,
 }
 
 /// Makes the call within its time, and prints what it led to.
@@ -112,7 +111,7 @@ async fn answer(
     kept: &mut Kept,
 ) -> Result<Answered, Error> {
     let (mut open, mut voice) = route.open(&outgoing, patience).await?;
-    let Exchanged { response, line } = exchange::send(&mut open, &mut voice, &outgoing, route).await?;
+    let Exchanged { response, line } = exchange::send(&mut open, &mut voice, &outgoing, route, &patience.stage).await?;
     let (head, mut body) = response.into_parts();
     let status = head.status;
     let not_applied = prefer::not_applied(&head).filter(|_| route.args.asynchronous);
@@ -151,7 +150,8 @@ async fn answer(
             }
         }
     }
-    Ok(Answered { status, failure: None, delivery, jaeger: open.jaeger, connector: open.connector })
+    let place = hops::Place { connector: open.connector, namespace: open.way.namespace().to_owned() };
+    Ok(Answered { status, failure: None, delivery, jaeger: open.jaeger, place })
 }
 
 /// What to do about an answer that is an error, where its body can't say it better.
@@ -167,7 +167,7 @@ async fn show_trace(
     expected: Option<Expected>,
     args: &CallArgs,
     jaeger: AbortOnDropHandle<Jaeger>,
-    connector: Connector,
+    place: hops::Place,
     printer: &Printer,
 ) -> Result<(), Error> {
     let Some(expected) = expected else {
@@ -177,7 +177,7 @@ async fn show_trace(
     let bound = Bound::from_now(args.trace_timeout);
     let jaeger = bound.over(jaeger).await.and_then(Result::ok).unwrap_or_else(Jaeger::guess);
     let exported = telemetry::send(bound.left()).await;
-    hops::print(expected, &jaeger, connector, bound, printer).await?;
+    hops::print(expected, &jaeger, place, bound, printer).await?;
     // Where there is no Jaeger at all, that has been said.
     if let Err(reason) = exported {
         printer.warning(&format!("the spans of msctl itself were not exported: {reason}"));
