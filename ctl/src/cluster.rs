@@ -19,6 +19,7 @@ pub(crate) mod progress;
 pub(crate) mod remove;
 pub(crate) mod seen;
 pub(crate) mod session;
+mod unready;
 pub(crate) mod verbs;
 pub(crate) mod wait;
 pub(crate) mod watch;

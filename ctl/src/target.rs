@@ -68,6 +68,14 @@ impl Target {
             Host::Other(_) => None,
         }
     }
+
+    /// The Service that a URL's host names, if it is one: `http://NAME[.NAMESPACE[.svc…]]`.
+    pub(crate) fn maybe_service(&self) -> Option<ServiceName> {
+        match &self.host {
+            Host::Service(_) => None,
+            Host::Other(host) => host.parse().ok(),
+        }
+    }
 }
 
 impl TargetError {
@@ -266,6 +274,22 @@ mod tests {
             ("http://[fd00::7]/x", "host [fd00::7] 80 /x"),
         ] {
             assert_eq!(read(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_of_a_url_may_be_a_service() {
+        for (text, service) in [
+            ("http://a", Some("a")),
+            ("http://a.shop.svc.cluster.local:81/x", Some("a.shop")),
+            ("http://a.shop.svc", Some("a.shop")),
+            ("http://10.96.0.7", None),
+            ("http://[fd00::7]:8001", None),
+            ("http://www.example.org", None),
+            ("a.shop", None),
+        ] {
+            let found = text.parse::<Target>().unwrap().maybe_service();
+            assert_eq!(found.map(|service| service.to_string()).as_deref(), service, "{text}");
         }
     }
 

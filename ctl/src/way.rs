@@ -14,7 +14,7 @@ use crate::collector::{Asked, Jaeger};
 use crate::error::Error;
 use crate::local::way::LocalWay;
 use crate::output::Printer;
-use crate::target::Host;
+use crate::target::{Host, ServiceName};
 pub(crate) use patience::{Patience, Stage, bounded};
 pub(crate) use voice::{Speaker, Voice};
 
@@ -26,6 +26,28 @@ const DIAL_AT_MOST: Duration = Duration::from_secs(10);
 pub(crate) enum Way {
     Cluster(Box<ClusterWay>),
     Local(Box<LocalWay>),
+}
+
+/// What was dialled, and who is meant by it.
+#[derive(Debug, Clone)]
+pub(crate) struct Dialled {
+    pub(crate) service: ServiceName,
+    pub(crate) port: u16,
+    /// Nobody said which port.
+    pub(crate) assumed: bool,
+    /// It is the host of a URL: another host may have the same name.
+    pub(crate) url: bool,
+}
+
+/// What is known against a place where nobody answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// Nothing, or nobody can be asked.
+    Nothing,
+    /// Its right port, where one was only assumed.
+    OtherPort(u16),
+    /// No pod is ready, for this reason, which may pass.
+    Unready(String),
 }
 
 /// Whether a name that can't be resolved is a service's.
@@ -119,12 +141,24 @@ impl Way {
         }
     }
 
-    /// Nobody answers at `port`: its right one when it was only `assumed`; an error when nobody ever will; `None` when
-    /// nothing is known against it.
-    pub(crate) async fn doubt(&self, service: &str, port: u16, assumed: bool) -> Result<Option<u16>, Error> {
+    /// Nobody answers there; an error when nobody ever will.
+    pub(crate) async fn doubt(&self, dialled: &Dialled) -> Result<Doubt, Error> {
         match self {
-            Self::Cluster(way) => way.doubt(service, port, assumed).await,
-            Self::Local(way) => way.doubt(service, port, assumed).await,
+            Self::Cluster(way) => way.doubt(dialled).await,
+            // A name that is not one of ours is refused at once.
+            Self::Local(_) if dialled.url => Ok(Doubt::Nothing),
+            Self::Local(way) => {
+                let other = way.doubt(&dialled.service.name, dialled.port, dialled.assumed).await?;
+                Ok(other.map_or(Doubt::Nothing, Doubt::OtherPort))
+            }
+        }
+    }
+
+    /// Why a name that can't be resolved never will be: this machine is not where the way begins.
+    pub(crate) fn outside(&self, service: &ServiceName) -> Option<Error> {
+        match self {
+            Self::Cluster(way) => way.outside(service),
+            Self::Local(_) => None,
         }
     }
 

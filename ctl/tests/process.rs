@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
 
+#[path = "process/body.rs"]
+mod body;
 #[path = "process/follow.rs"]
 mod follow;
 #[path = "process/local.rs"]

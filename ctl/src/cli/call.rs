@@ -35,7 +35,8 @@ pub(crate) struct CallArgs {
     /// Header; may be repeated; `NAME:` alone leaves out one that is sent by default
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     pub(crate) headers: Vec<String>,
-    /// Body; @FILE reads a file, @- stdin. It is sent as application/json, and checked to be JSON, unless -H says otherwise
+    /// Body; @FILE reads a file, @- stdin, 64 MiB at most and within --timeout. It is sent as application/json, and checked to be
+    /// JSON where it is not empty, unless -H says otherwise
     #[arg(short = 'd', long = "data", value_name = "DATA", allow_hyphen_values = true)]
     pub(crate) data: Option<String>,
     /// Print the status line and headers before the body
@@ -48,7 +49,7 @@ pub(crate) struct CallArgs {
     /// answered, is asked for its `state`
     #[arg(long)]
     pub(crate) follow: bool,
-    /// Write the body to a file
+    /// Write the body to a file; - is stdout
     #[arg(long, value_name = "FILE")]
     pub(crate) output_file: Option<PathBuf>,
     /// Print the tree of hops after the body
@@ -57,7 +58,7 @@ pub(crate) struct CallArgs {
     /// How long --trace waits for spans to arrive: 500ms, 5s; what has arrived by then is shown
     #[arg(long, default_value = "5s", value_name = "DURATION", value_parser = duration::parse_positive)]
     pub(crate) trace_timeout: Duration,
-    /// How long the call may take, to the end of its body, or of --follow: 500ms, 30s, 1m; exit code 70 when it passes
+    /// How long the call may take, from reading its body to the end of the answer's, or of --follow: 500ms, 30s, 1m; exit code 70 when it passes
     #[arg(long, default_value = "30s", value_name = "DURATION", value_parser = duration::parse_positive)]
     pub(crate) timeout: Duration,
     #[command(flatten)]

@@ -6,10 +6,12 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 use kube::Api;
 use kube::api::ListParams;
+use manifests::values::bundled;
 use reach::Cluster;
 
 use super::failure;
 use crate::error::{Error, ExitCode, did_you_mean};
+use crate::target::ServiceName;
 
 /// The environment variables that say where spans go, the more particular one first.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
@@ -41,8 +43,10 @@ impl Ports {
         chosen.and_then(|port| u16::try_from(port.port).ok())
     }
 
-    pub(crate) fn have(&self, number: u16) -> bool {
-        self.0.iter().any(|port| port.port == i32::from(number))
+    /// Whether a connection to this port leads nowhere. One without ports is a name alone (headless, or of another
+    /// host), and keeps nothing.
+    pub(crate) fn lack(&self, number: u16) -> bool {
+        !self.0.is_empty() && self.0.iter().all(|port| port.port != i32::from(number))
     }
 
     /// The one to suggest.
@@ -93,12 +97,13 @@ fn ambiguous(name: &str, namespace: &str, ports: &Ports) -> Error {
 }
 
 /// The error for a port that the Service does not have. Such a connection is not refused: it is lost on the way.
-pub(crate) fn wrong_port(name: &str, namespace: &str, asked: u16, ports: &Ports) -> Error {
+pub(crate) fn wrong_port(service: &ServiceName, namespace: &str, asked: u16, ports: &Ports) -> Error {
+    let name = &service.name;
     let error = Error::new(ExitCode::Failed, format!("cannot call {name}: its Service has no port {asked}"))
         .why(format!("Service {name} in namespace {namespace} has {ports}"));
     let error = match ports.traffic() {
-        Some(port) => error.next(format!("msctl call {name}:{port}")),
-        None => error.next(format!("msctl call {name}:PORT")),
+        Some(port) => error.next(format!("msctl call {service}:{port}")),
+        None => error.next(format!("msctl call {service}:PORT")),
     };
     error.next(format!("kubectl port-forward deployment/{name} {asked} -n {namespace}, for a port of the pods alone"))
 }
@@ -106,6 +111,10 @@ pub(crate) fn wrong_port(name: &str, namespace: &str, asked: u16, ports: &Ports)
 /// The error for a Service that does not exist. Asks which there are, to name the one that was
 /// probably meant; where that can't be asked, it says less.
 pub(crate) async fn unknown(cluster: &Cluster, name: &str, namespace: &str) -> Error {
+    let deployments: Api<Deployment> = Api::namespaced(cluster.client.clone(), namespace);
+    if let Ok(Some(deployment)) = deployments.get_opt(name).await {
+        return unserved(cluster, &deployment, name, namespace);
+    }
     let services: Api<Service> = Api::namespaced(cluster.client.clone(), namespace);
     let listed = services.list_metadata(&ListParams::default().limit(500)).await;
     let names: Option<Vec<String>> = listed
@@ -120,8 +129,28 @@ pub(crate) async fn unknown(cluster: &Cluster, name: &str, namespace: &str) -> E
     match did_you_mean(name, names.iter().map(String::as_str)) {
         Some(meant) => error.next(format!("msctl call {meant} -n {namespace}")),
         None if names.is_empty() => error.next("msctl status -A, to see where your services are"),
-        None => error.next(format!("msctl call NAME with one of these, or msctl deploy {name}")),
+        None => error.next(format!("msctl call NAME with one of these, or {}", deploy(name, namespace))),
     }
+}
+
+/// The command that would bring it.
+fn deploy(name: &str, namespace: &str) -> String {
+    let own = if bundled().any(|known| known == name) { "" } else { " --image REPO:TAG --port PORT" };
+    format!("msctl deploy {name}{own} -n {namespace}")
+}
+
+/// The error for pods that no Service leads to.
+fn unserved(cluster: &Cluster, deployment: &Deployment, name: &str, namespace: &str) -> Error {
+    let error = Error::new(ExitCode::Failed, format!("cannot call {name}: it has no Service"))
+        .why(format!("there is a Deployment {name}, and cluster DNS knows Services alone"))
+        .place(format!("namespace {namespace}, context {}", cluster.context));
+    if bundled().any(|known| known == name) {
+        return error.next(deploy(name, namespace));
+    }
+    let pod = deployment.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
+    let mut ports = pod.into_iter().flat_map(|pod| &pod.containers).flat_map(|one| one.ports.iter().flatten());
+    let port = ports.next().map_or_else(|| "PORT".to_owned(), |port| port.container_port.to_string());
+    error.next(format!("kubectl expose deployment {name} --port {port} -n {namespace}"))
 }
 
 /// Without the headless twins: they are for those who balance themselves.
@@ -176,6 +205,7 @@ fn endpoint_of(deployment: &Deployment) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::double::Double;
     use serde_json::json;
 
     fn ports(ports: &serde_json::Value) -> Ports {
@@ -191,7 +221,7 @@ mod tests {
     fn of_several_ports_the_one_named_http_is_taken() {
         let ports = ports(&json!([{"name": "grpc", "port": 9090}, {"name": "http", "port": 80}]));
         assert_eq!(ports.traffic(), Some(80));
-        assert!(ports.have(9090) && !ports.have(8000));
+        assert!(!ports.lack(9090) && ports.lack(8000) && !Ports::default().lack(8000));
     }
 
     #[test]
@@ -212,9 +242,32 @@ mod tests {
 
     #[test]
     fn a_port_that_is_not_there_is_answered_with_those_that_are() {
-        let text = wrong_port("a", "shop", 9000, &ports(&json!([{"name": "http", "port": 8000}]))).to_string();
+        let service = "a".parse().unwrap();
+        let text = wrong_port(&service, "shop", 9000, &ports(&json!([{"name": "http", "port": 8000}]))).to_string();
         assert!(text.contains("has port 8000 (http)") && text.contains("next: msctl call a:8000"), "{text}");
         assert!(text.contains("kubectl port-forward deployment/a 9000 -n shop"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_service_that_is_not_there_is_deployed_exposed_or_was_another_name() {
+        let double = Double::new();
+        let cluster = double.cluster();
+        double.put("/api/v1/namespaces/shop/services/orders", json!({"metadata": {"name": "orders"}}));
+        for (name, ports) in [("worker", json!([{"containerPort": 8080}])), ("cron", json!([]))] {
+            let pod = json!({"spec": {"containers": [{"name": name, "ports": ports}]}});
+            let deployment = json!({"metadata": {"name": name}, "spec": {"selector": {}, "template": pod}});
+            double.put(&format!("/apis/apps/v1/namespaces/shop/deployments/{name}"), deployment);
+        }
+        for (name, what, next) in [
+            ("ordres", "there is no such service", "msctl call orders -n shop"),
+            ("nope", "there is no such service", "or msctl deploy nope --image REPO:TAG --port PORT -n shop"),
+            ("service-a", "there is no such service", "or msctl deploy service-a -n shop"),
+            ("worker", "it has no Service", "kubectl expose deployment worker --port 8080 -n shop"),
+            ("cron", "it has no Service", "kubectl expose deployment cron --port PORT -n shop"),
+        ] {
+            let text = unknown(&cluster, name, "shop").await.to_string();
+            assert!(text.contains(&format!("cannot call {name}: {what}")) && text.ends_with(next), "{name}: {text}");
+        }
     }
 
     #[test]

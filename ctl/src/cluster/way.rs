@@ -5,13 +5,13 @@ use std::sync::Arc;
 use reach::{Cluster, Connector, Tunnel, TunnelError, TunnelOptions, Way};
 
 use super::kubernetes::Kubernetes;
-use super::{lookup, session};
+use super::{lookup, session, unready};
 use crate::cli::Globals;
 use crate::cli::call::{Via, WayArgs};
 use crate::collector::{Asked, Jaeger, place_of};
 use crate::error::{Error, ExitCode};
 use crate::target::ServiceName;
-use crate::way::{Known, Patience, Speaker, Voice, direct};
+use crate::way::{Dialled, Doubt, Known, Patience, Speaker, Voice, direct};
 
 /// The relay is msctl itself, in the image of the same version.
 const RELAY_IMAGE: &str = concat!("ghcr.io/msctl/msctl:", env!("CARGO_PKG_VERSION"));
@@ -30,6 +30,8 @@ pub(crate) struct ClusterWay {
     otlp: Option<String>,
     /// Names need their namespace.
     qualify: bool,
+    /// Whether cluster DNS is this machine's: it is a pod.
+    in_pod: bool,
 }
 
 impl ClusterWay {
@@ -64,7 +66,7 @@ impl ClusterWay {
         let otlp = environment.and_then(|environment| environment.otlp.clone());
         let jaeger = environment.and_then(|one| Some((&one.name, one.jaeger.as_ref()?)));
         let jaeger = jaeger.map(|(name, text)| place_of(name, text)).transpose()?;
-        Ok(Self { kind, cluster, namespace, said, jaeger, otlp, qualify })
+        Ok(Self { kind, cluster, namespace, said, jaeger, otlp, qualify, in_pod: in_a_pod() })
     }
 
     /// Through the tunnel of a relay, which is made when there is none.
@@ -76,7 +78,7 @@ impl ClusterWay {
         speaker: Speaker,
     ) -> Result<Connector, Error> {
         let (Way::Relay, Some(cluster)) = (self.kind, &self.cluster) else { return Ok(direct()) };
-        let image = args.relay_image.clone().unwrap_or_else(|| RELAY_IMAGE.to_owned());
+        let image = relay_image(args);
         let making = patience.making.clone();
         let options = TunnelOptions {
             progress: Some(Arc::new(move |progress| {
@@ -127,23 +129,43 @@ impl ClusterWay {
         }
     }
 
-    /// A port that the Service does not have is not refused, but lost on the way.
-    pub(crate) async fn doubt(&self, service: &str, port: u16, assumed: bool) -> Result<Option<u16>, Error> {
-        let Some(cluster) = &self.cluster else { return Ok(None) };
-        let namespace = &self.namespace;
-        match lookup::ports(cluster, service, namespace).await {
-            Ok(Some(ports)) if !ports.have(port) => {
-                let other = ports.traffic().filter(|_| assumed);
-                other.map(Some).ok_or_else(|| lookup::wrong_port(service, namespace, port, &ports))
+    /// A port that the Service does not have is not refused, but lost on the way; so is a Service without ready pods.
+    pub(crate) async fn doubt(&self, dialled: &Dialled) -> Result<Doubt, Error> {
+        let Some(cluster) = &self.cluster else { return Ok(Doubt::Nothing) };
+        let Dialled { service, port, assumed, url } = dialled;
+        let (name, namespace) = (&service.name, service.namespace_or(&self.namespace));
+        match lookup::ports(cluster, name, namespace).await {
+            Ok(Some(ports)) if ports.lack(*port) => {
+                let other = ports.traffic().filter(|_| *assumed);
+                other.map(Doubt::OtherPort).ok_or_else(|| lookup::wrong_port(service, namespace, *port, &ports))
             }
             // The name resolves to something else, or soon to nothing.
-            Ok(None) => Err(lookup::unknown(cluster, service, namespace).await),
-            Ok(Some(_)) if lookup::is_scaled_to_zero(cluster, service, namespace).await => {
-                Err(lookup::nobody(service, namespace))
+            Ok(None) if !url => Err(lookup::unknown(cluster, name, namespace).await),
+            Ok(Some(_)) if lookup::is_scaled_to_zero(cluster, name, namespace).await => {
+                Err(lookup::nobody(name, namespace))
             }
-            // As assumed, or not to be known: pods come and go.
-            Ok(Some(_)) | Err(_) => Ok(None),
+            // Large, and seldom.
+            Ok(Some(_)) => match Box::pin(unready::look(cluster, name, namespace)).await {
+                Some(found) if found.is_doomed() => Err(found.error(name, namespace).place(self.place())),
+                Some(found) => Ok(Doubt::Unready(found.to_string())),
+                None => Ok(Doubt::Nothing),
+            },
+            // As it should be, or not to be known.
+            Ok(None) | Err(_) => Ok(Doubt::Nothing),
         }
+    }
+
+    /// Cluster DNS is for those inside.
+    pub(crate) fn outside(&self, service: &ServiceName) -> Option<Error> {
+        if self.kind != Way::Direct || self.in_pod {
+            return None;
+        }
+        Some(
+            Error::new(ExitCode::Failed, format!("cannot call {service}: this machine is not in the cluster"))
+                .why(format!("--via direct asks this machine's own DNS, which knows no {service}"))
+                .place(self.place())
+                .next("--via relay, or leave out --via"),
+        )
     }
 
     /// The Services know first.
@@ -174,6 +196,12 @@ impl ClusterWay {
     async fn behind(&self, service: Option<&str>) -> Option<Jaeger> {
         Jaeger::behind(&lookup::span_endpoint(self.cluster.as_ref()?, service?, &self.namespace).await?)
     }
+}
+
+/// The one that was asked for. A variable that is set to nothing says nothing.
+fn relay_image(args: &WayArgs) -> String {
+    let asked = args.relay_image.clone().filter(|image| !image.is_empty());
+    asked.unwrap_or_else(|| RELAY_IMAGE.to_owned())
 }
 
 /// By an environment, which pins it, or by --context.
@@ -207,7 +235,11 @@ fn refused(cluster: &Cluster, namespace: &str, cause: &TunnelError) -> Error {
 mod tests {
     use std::collections::BTreeMap;
 
+    use serde_json::json;
+
     use super::*;
+    use crate::cluster::double::Double;
+    use crate::cluster::fixtures::{container, rollout};
 
     #[tokio::test]
     async fn a_context_that_was_named_is_never_another_place() {
@@ -239,6 +271,122 @@ mod tests {
         for kubernetes in [named, pinned] {
             let error = ClusterWay::choose(&kubernetes, &args, None).await.unwrap_err();
             assert!(error.to_string().contains("cannot connect to a cluster"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_relay_image_that_is_empty_is_none() {
+        let image = |relay_image: Option<&str>| {
+            let asked = relay_image.map(str::to_owned);
+            super::relay_image(&WayArgs { via: None, relay_image: asked, jaeger: None, verbose: false })
+        };
+        assert_eq!((image(None), image(Some(""))), (RELAY_IMAGE.to_owned(), RELAY_IMAGE.to_owned()));
+        assert_eq!(image(Some("shop/msctl:1")), "shop/msctl:1");
+    }
+
+    /// A way into the namespace `shop` of the double.
+    fn way(double: &Double, kind: Way, in_pod: bool) -> ClusterWay {
+        let cluster = Some(double.cluster());
+        let namespace = "shop".to_owned();
+        ClusterWay { kind, cluster, namespace, said: None, jaeger: None, otlp: None, qualify: false, in_pod }
+    }
+
+    async fn doubt(double: &Double, target: &str, port: u16) -> Result<Doubt, String> {
+        let target: crate::target::Target = target.parse().unwrap();
+        let url = target.service().is_none();
+        let service = target.service().cloned().or_else(|| target.maybe_service()).unwrap();
+        let dialled = Dialled { service, port, assumed: false, url };
+        way(double, Way::Relay, false).doubt(&dialled).await.map_err(|error| error.to_string())
+    }
+
+    fn service(double: &Double, namespace: &str, name: &str, port: u16) {
+        let path = format!("/api/v1/namespaces/{namespace}/services/{name}");
+        double.put(&path, json!({ "metadata": { "name": name }, "spec": { "ports": [{ "port": port }] } }));
+    }
+
+    #[tokio::test]
+    async fn a_port_that_a_service_lacks_is_said_by_name_and_by_url_and_another_host_is_left_alone() {
+        let double = Double::new();
+        service(&double, "shop", "service-a", 8000);
+        service(&double, "default", "service-b", 8001);
+        for (target, port, next) in [
+            ("service-a", 80, "msctl call service-a:8000"),
+            ("http://service-a/", 80, "msctl call service-a:8000"),
+            ("http://service-a.shop.svc.cluster.local", 80, "msctl call service-a.shop:8000"),
+            ("http://service-b.default/", 80, "msctl call service-b.default:8001"),
+        ] {
+            let text = doubt(&double, target, port).await.unwrap_err();
+            assert!(text.contains("its Service has no port 80"), "{target}: {text}");
+            assert!(text.contains(&format!("next: {next}\n")), "{target}: {text}");
+        }
+        for (target, port) in [("http://service-a", 8000), ("http://nope", 80)] {
+            assert_eq!(doubt(&double, target, port).await, Ok(Doubt::Nothing), "{target}");
+        }
+        assert!(doubt(&double, "nope", 80).await.unwrap_err().contains("there is no such service"));
+    }
+
+    /// The objects of `rollout` are in the double's namespace `shop`, with a Service.
+    fn deployed(status: &serde_json::Value) -> Double {
+        let double = Double::new();
+        service(&double, "shop", "service-a", 8000);
+        let seen = rollout().with_one_pod(status).seen();
+        let apps = "/apis/apps/v1/namespaces/shop";
+        for object in seen.deployments.iter() {
+            let path = format!("{apps}/deployments/service-a");
+            double.put(&path, serde_json::to_value(object).unwrap());
+        }
+        for object in seen.replica_sets.iter() {
+            let path = format!("{apps}/replicasets/service-a-1");
+            double.put(&path, serde_json::to_value(object).unwrap());
+        }
+        for object in seen.pods.iter() {
+            let path = "/api/v1/namespaces/shop/pods/service-a-1-x";
+            double.put(path, serde_json::to_value(object).unwrap());
+        }
+        double
+    }
+
+    #[tokio::test]
+    async fn a_service_without_a_ready_pod_is_doubted_with_the_reason_that_status_shows() {
+        let waiting = |reason: &str, message: &str| {
+            container(&json!({ "state": { "waiting": { "reason": reason, "message": message } } }))
+        };
+        let missing = waiting("CreateContainerConfigError", "secret \"db\" not found");
+        let found = doubt(&deployed(&missing), "service-a", 8000).await;
+        let Ok(Doubt::Unready(text)) = found else { panic!("{found:?}") };
+        assert!(text.starts_with("0/1 ready: service-a-1-x: ") && text.ends_with("secret \"db\" not found"), "{text}");
+
+        let gone = waiting("ImagePullBackOff", "failed to resolve reference x: not found");
+        let text = doubt(&deployed(&gone), "http://service-a", 8000).await.unwrap_err();
+        for part in [
+            "cannot call service-a: none of its pods can become ready",
+            "why: service-a-1-x: cannot pull image",
+            "where: namespace shop, context double",
+            "next: msctl status service-a -n shop",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+
+        // Who may not look can call all the same.
+        let closed = deployed(&gone);
+        closed.fail(http::Method::GET, "/pods", usize::MAX, 403, "pods is forbidden: User cannot list");
+        assert_eq!(doubt(&closed, "service-a", 8000).await, Ok(Doubt::Nothing));
+    }
+
+    #[tokio::test]
+    async fn direct_from_elsewhere_says_that_this_machine_is_not_in_the_cluster() {
+        let service: ServiceName = "service-a".parse().unwrap();
+        let double = Double::new();
+        for (kind, in_pod, outside) in
+            [(Way::Direct, false, true), (Way::Direct, true, false), (Way::Relay, false, false)]
+        {
+            let error = way(&double, kind, in_pod).outside(&service);
+            assert_eq!(error.is_some(), outside, "{kind}, in a pod: {in_pod}");
+            if let Some(error) = error {
+                let text = error.to_string();
+                assert!(text.contains("this machine is not in the cluster"), "{text}");
+                assert!(text.contains("next: --via relay, or leave out --via"), "{text}");
+            }
         }
     }
 

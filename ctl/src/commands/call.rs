@@ -1,5 +1,6 @@
 //! `msctl call`: one request through cluster DNS; the answer's body on stdout, byte for byte.
 
+mod body;
 mod dialer;
 mod exchange;
 mod follow;
@@ -12,7 +13,6 @@ mod sink;
 
 use http::StatusCode;
 use http_body_util::BodyExt as _;
-use reach::Connector;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::cli::{Globals, call::CallArgs};
@@ -33,16 +33,18 @@ use route::{Open, Route};
 use sink::Sink;
 
 pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
-    let outgoing = Outgoing::from_args(&args)?;
     let asked_jaeger = args.way.jaeger.as_deref().map(collector::place).transpose()?;
-    let mut sink = Sink::open(args.output_file.as_deref(), printer)?;
     let mut interrupt = Interrupt::listen()?;
+    // The body's time is the call's.
+    let patience = Patience::new(format!("calling {}", args.target), args.timeout);
+    let outgoing = way::bounded(&patience, &mut interrupt, Outgoing::from_args(&args, &patience.stage)).await?;
+    let mut sink = Sink::open(args.output_file.as_deref(), printer)?;
     let asked = telemetry::start(if args.trace { Sampling::Always } else { Sampling::Environment })?;
     let root = Root::start(&outgoing);
 
     let platform = Platform::choose(globals, printer)?;
     let route = Route { args: &args, platform: &platform, printer, asked_jaeger, asked, sampled: root.is_sampled() };
-    let outcome = result(&route, outgoing, &root, &mut interrupt, &mut sink).await;
+    let outcome = result(&route, outgoing, &root, &patience, &mut interrupt, &mut sink).await;
     let expected = root.end(outcome.as_ref().err());
     let answered = outcome?;
 
@@ -50,7 +52,7 @@ pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) ->
     if args.trace {
         printer.text(sink.gap_below())?;
         let expected = expected.map(|expected| expected.with(answered.delivery));
-        let shown = show_trace(expected, &args, answered.jaeger, answered.connector, printer);
+        let shown = show_trace(expected, &args, answered.jaeger, answered.place, printer);
         let shown = interrupt.or("waiting for the trace", shown).await.map_err(|error| match expected {
             // Its spans go on arriving.
             Some(Expected { trace, .. }) if error.code() == ExitCode::Interrupted => {
@@ -77,7 +79,7 @@ struct Answered {
     failure: Option<Error>,
     delivery: Delivery,
     jaeger: AbortOnDropHandle<Jaeger>,
-    connector: Connector,
+    place: hops::Place,
 }
 
 /// Makes the call within its time, and prints what it led to.
@@ -85,14 +87,14 @@ async fn result(
     route: &Route<'_>,
     outgoing: Outgoing,
     root: &Root,
+    patience: &Patience,
     interrupt: &mut Interrupt,
     sink: &mut Sink<'_>,
 ) -> Result<Answered, Error> {
-    let patience = Patience::new(format!("calling {}", route.args.target), route.args.timeout);
     let mut kept = Kept::default();
     // Large, and once a process.
-    let call = Box::pin(answer(route, outgoing, &patience, sink, &mut kept));
-    let outcome = way::bounded(&patience, interrupt, root.run(call)).await;
+    let call = Box::pin(answer(route, outgoing, patience, sink, &mut kept));
+    let outcome = way::bounded(patience, interrupt, root.run(call)).await;
     let printed = kept.print(sink, route.args.include);
     let answered = outcome.map_err(|error| kept.explain(error))?;
     printed?;
@@ -109,7 +111,7 @@ async fn answer(
     kept: &mut Kept,
 ) -> Result<Answered, Error> {
     let (mut open, mut voice) = route.open(&outgoing, patience).await?;
-    let Exchanged { response, line } = exchange::send(&mut open, &mut voice, &outgoing, route).await?;
+    let Exchanged { response, line } = exchange::send(&mut open, &mut voice, &outgoing, route, &patience.stage).await?;
     let (head, mut body) = response.into_parts();
     let status = head.status;
     let not_applied = prefer::not_applied(&head).filter(|_| route.args.asynchronous);
@@ -148,7 +150,8 @@ async fn answer(
             }
         }
     }
-    Ok(Answered { status, failure: None, delivery, jaeger: open.jaeger, connector: open.connector })
+    let place = hops::Place { connector: open.connector, namespace: open.way.namespace().to_owned() };
+    Ok(Answered { status, failure: None, delivery, jaeger: open.jaeger, place })
 }
 
 /// What to do about an answer that is an error, where its body can't say it better.
@@ -164,7 +167,7 @@ async fn show_trace(
     expected: Option<Expected>,
     args: &CallArgs,
     jaeger: AbortOnDropHandle<Jaeger>,
-    connector: Connector,
+    place: hops::Place,
     printer: &Printer,
 ) -> Result<(), Error> {
     let Some(expected) = expected else {
@@ -174,7 +177,7 @@ async fn show_trace(
     let bound = Bound::from_now(args.trace_timeout);
     let jaeger = bound.over(jaeger).await.and_then(Result::ok).unwrap_or_else(Jaeger::guess);
     let exported = telemetry::send(bound.left()).await;
-    hops::print(expected, &jaeger, connector, bound, printer).await?;
+    hops::print(expected, &jaeger, place, bound, printer).await?;
     // Where there is no Jaeger at all, that has been said.
     if let Err(reason) = exported {
         printer.warning(&format!("the spans of msctl itself were not exported: {reason}"));

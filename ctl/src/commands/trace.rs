@@ -11,7 +11,7 @@ use crate::output::Printer;
 use crate::platform::Platform;
 use crate::target::ServiceName;
 use crate::trace::{Known, QueryApi, QueryError, Report, Screen, Trace, TraceId, Tree, gaps, render};
-use crate::way::{self, Patience};
+use crate::way::{self, Patience, Way};
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,31 +97,31 @@ async fn fetch(
     let (connector, mut voice) = opened?;
     let api = QueryApi::new(connector, jaeger.query());
     voice.stage(format!("waiting for Jaeger at {} to answer", api.authority()));
-    voice.over(ask(&api, wanted, &jaeger)).await
+    voice.over(ask(&api, wanted, &jaeger, &way)).await
 }
 
-async fn ask(api: &QueryApi<Connector>, wanted: &Wanted, jaeger: &Jaeger) -> Result<Trace, Error> {
+async fn ask(api: &QueryApi<Connector>, wanted: &Wanted, jaeger: &Jaeger, way: &Way) -> Result<Trace, Error> {
     let found = match wanted {
         Wanted::Id(id) => api.trace(*id).await,
         Wanted::Latest(service, _) => api.latest(service).await,
     };
     match found {
         Ok(Some(trace)) => Ok(trace),
-        Ok(None) => Err(not_found(api, wanted, jaeger).await),
-        Err(cause) => Err(unavailable(&cause, wanted, jaeger)),
+        Ok(None) => Err(not_found(api, wanted, jaeger, way).await),
+        Err(cause) => Err(unavailable(&cause, wanted, jaeger, way.namespace())),
     }
 }
 
-fn unavailable(cause: &QueryError, wanted: &Wanted, jaeger: &Jaeger) -> Error {
+fn unavailable(cause: &QueryError, wanted: &Wanted, jaeger: &Jaeger, namespace: &str) -> Error {
     let what = match wanted {
         Wanted::Id(id) => format!("cannot read trace {id}"),
         Wanted::Latest(service, _) => format!("cannot read the latest trace of {service}"),
     };
-    hops::explain(Error::new(ExitCode::Failed, what), cause, jaeger)
+    hops::explain(Error::new(ExitCode::Failed, what), cause, jaeger, namespace)
 }
 
 /// Jaeger is there and does not have it.
-async fn not_found(api: &QueryApi<Connector>, wanted: &Wanted, jaeger: &Jaeger) -> Error {
+async fn not_found(api: &QueryApi<Connector>, wanted: &Wanted, jaeger: &Jaeger, way: &Way) -> Error {
     let keeper = match jaeger.source {
         Source::Up => "`msctl up`".to_owned(),
         _ => format!("Jaeger at {}", api.authority()),
@@ -132,15 +132,18 @@ async fn not_found(api: &QueryApi<Connector>, wanted: &Wanted, jaeger: &Jaeger) 
             .next("msctl trace SERVICE shows the latest; msctl call TARGET --trace makes one"),
         Wanted::Latest(service, _) => {
             let error = Error::new(ExitCode::Failed, format!("{keeper} has no trace of {service}"));
-            match api.services().await {
-                Ok(known) => unknown_service(error, service, &known),
-                Err(_) => error,
-            }
+            let Ok(known) = api.services().await else { return error };
+            let callable = match wanted.place() {
+                Some(service) => !matches!(way.knows(&service.name).await, way::Known::No(_)),
+                None => false,
+            };
+            unknown_service(error, service, &known, callable)
         }
     }
 }
 
-fn unknown_service(error: Error, service: &str, known: &[String]) -> Error {
+/// `callable`: there may be a service of that name, which has not been called yet.
+fn unknown_service(error: Error, service: &str, known: &[String], callable: bool) -> Error {
     let meant = did_you_mean(service, known.iter().map(String::as_str).filter(|name| *name != service));
     match (known, meant) {
         ([], _) => error
@@ -149,9 +152,14 @@ fn unknown_service(error: Error, service: &str, known: &[String]) -> Error {
         (_, Some(meant)) => {
             error.why(format!("it has traces of {}", known.join(", "))).next(format!("msctl trace {meant}"))
         }
-        (_, None) => error
-            .why(format!("it has traces of {}", known.join(", ")))
-            .next(format!("msctl call {service} --trace makes one")),
+        (_, None) => {
+            let error = error.why(format!("it has traces of {}", known.join(", ")));
+            if callable {
+                error.next(format!("msctl call {service} --trace makes one"))
+            } else {
+                error.why(format!("there is no service {service}")).next("msctl trace NAME with one of these")
+            }
+        }
     }
 }
 
@@ -191,12 +199,19 @@ mod tests {
 
     #[test]
     fn a_service_without_traces_gets_those_that_have_some() {
-        let error = |known: &[&str]| {
+        for (known, callable, said) in [
+            (&["service-a", "service-b"][..], true, "next: msctl trace service-a"),
+            (&["orders"], true, "why: it has traces of orders"),
+            (&["orders"], true, "next: msctl call servce-a --trace makes one"),
+            (&["orders"], false, "why: there is no service servce-a"),
+            (&["orders"], false, "next: msctl trace NAME with one of these"),
+            (&[], true, "telemetry.endpoint"),
+        ] {
             let known: Vec<String> = known.iter().map(|name| (*name).to_owned()).collect();
-            unknown_service(Error::new(ExitCode::Failed, "no trace"), "servce-a", &known).to_string()
-        };
-        assert!(error(&["service-a", "service-b"]).contains("next: msctl trace service-a"));
-        assert!(error(&["orders"]).contains("it has traces of orders"));
-        assert!(error(&[]).contains("telemetry.endpoint"));
+            let error = Error::new(ExitCode::Failed, "no trace");
+            let text = unknown_service(error, "servce-a", &known, callable).to_string();
+            assert!(text.contains(said), "{known:?}, {callable}: {text}");
+            assert!(callable || !text.contains("msctl call"), "{text}");
+        }
     }
 }

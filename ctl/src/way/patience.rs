@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reach::Progress;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, ExitCode};
@@ -16,15 +16,32 @@ use crate::interrupt::Interrupt;
 
 /// What a command is at: for those who wait, and for the error when they have waited too long.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Stage(Rc<RefCell<String>>);
+pub(crate) struct Stage(Rc<RefCell<At>>);
+
+#[derive(Debug, Default)]
+struct At {
+    text: String,
+    /// What to do when it takes too long, where that is not a longer wait.
+    next: Option<String>,
+}
 
 impl Stage {
     pub(crate) fn is(&self, text: impl Into<String>) {
-        *self.0.borrow_mut() = text.into();
+        *self.0.borrow_mut() = At { text: text.into(), next: None };
+    }
+
+    /// As `is`, with what to do when it takes too long.
+    pub(crate) fn is_until(&self, text: impl Into<String>, next: impl Into<String>) {
+        *self.0.borrow_mut() = At { text: text.into(), next: Some(next.into()) };
     }
 
     pub(super) fn text(&self) -> String {
-        self.0.borrow().clone()
+        self.0.borrow().text.clone()
+    }
+
+    fn next(&self) -> String {
+        let next = self.0.borrow().next.clone();
+        next.unwrap_or_else(|| "a longer --timeout, or `msctl status` for what keeps it".to_owned())
     }
 }
 
@@ -57,15 +74,21 @@ pub(crate) struct Patience {
     /// "calling service-a".
     pub(crate) what: String,
     pub(crate) timeout: Duration,
+    began: Instant,
     pub(crate) stage: Stage,
     pub(crate) making: Making,
     pub(crate) cancel: CancellationToken,
 }
 
 impl Patience {
+    /// Its time begins now.
     pub(crate) fn new(what: impl Into<String>, timeout: Duration) -> Self {
         let (stage, making, cancel) = (Stage::default(), Making::default(), CancellationToken::new());
-        Self { what: what.into(), timeout, stage, making, cancel }
+        Self { what: what.into(), timeout, began: Instant::now(), stage, making, cancel }
+    }
+
+    fn left(&self) -> Duration {
+        self.timeout.saturating_sub(self.began.elapsed())
     }
 }
 
@@ -78,7 +101,7 @@ pub(crate) async fn bounded<T>(
 ) -> Result<T, Error> {
     /// One request to the API server, on a slow day.
     const MOMENT: Duration = Duration::from_secs(3);
-    let Patience { what, timeout, stage, making, cancel } = patience;
+    let Patience { what, timeout, stage, making, cancel, .. } = patience;
     tokio::pin!(work);
     let at = |error: Error| match stage.text() {
         stage if stage.is_empty() => error,
@@ -88,9 +111,8 @@ pub(crate) async fn bounded<T>(
         biased;
         () = interrupt.signalled() => at(Error::new(ExitCode::Interrupted, format!("interrupted: {what}"))),
         outcome = &mut work => return outcome,
-        () = sleep(*timeout) => {
-            at(Error::new(ExitCode::TimedOut, format!("{what}: not done within {timeout:?}")))
-                .next("a longer --timeout, or `msctl status` for what keeps it")
+        () = sleep(patience.left()) => {
+            at(Error::new(ExitCode::TimedOut, format!("{what}: not done within {timeout:?}"))).next(stage.next())
         }
     };
     cancel.cancel();
@@ -108,7 +130,6 @@ pub(crate) async fn bounded<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::time::Instant;
 
     #[tokio::test(start_paused = true)]
     async fn a_way_that_takes_too_long_is_told_and_what_it_takes_back_awaited() {
@@ -153,6 +174,39 @@ mod tests {
         let began = Instant::now();
         let error = bounded::<()>(&patience, &mut interrupt, request).await.unwrap_err();
         assert_eq!((error.code(), began.elapsed().as_secs()), (ExitCode::TimedOut, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_done_one_after_the_other_shares_the_time() {
+        let patience = Patience::new("calling a", Duration::from_secs(5));
+        let mut interrupt = Interrupt::listen().unwrap();
+        let first = async {
+            sleep(Duration::from_secs(4)).await;
+            Ok(())
+        };
+        bounded(&patience, &mut interrupt, first).await.unwrap();
+        let error = bounded(&patience, &mut interrupt, std::future::pending::<Result<(), Error>>()).await.unwrap_err();
+        assert_eq!((error.code(), patience.began.elapsed().as_secs()), (ExitCode::TimedOut, 5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_takes_too_long_may_have_another_remedy_than_a_longer_wait() {
+        let next = |stage: fn(&Stage)| async move {
+            let patience = Patience::new("calling a", Duration::from_secs(1));
+            stage(&patience.stage);
+            let mut interrupt = Interrupt::listen().unwrap();
+            let error = bounded(&patience, &mut interrupt, std::future::pending::<Result<(), Error>>()).await;
+            error.unwrap_err().rest().into_iter().filter(|(word, _)| *word == "next").map(|(_, next)| next).collect()
+        };
+        let usual = vec!["a longer --timeout, or `msctl status` for what keeps it".to_owned()];
+        let found: Vec<String> = next(|stage| stage.is_until("x", "look")).await;
+        assert_eq!(found, ["look"]);
+        let found: Vec<String> = next(|stage| {
+            stage.is_until("x", "look");
+            stage.is("y");
+        })
+        .await;
+        assert_eq!(found, usual);
     }
 
     #[test]

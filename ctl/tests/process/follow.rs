@@ -71,7 +71,11 @@ fn a_message_that_is_late_is_a_deadline_with_the_command_to_look_later() {
     let text = stderr(&output);
     assert!(text.contains("following message 7: pending; 2 attempts; service-b answered 503\n"), "live: {text}");
     assert!(text.contains("error: calling") && text.contains("not done within 2s"), "{text}");
-    assert!(text.contains(&format!("next: msctl call http://127.0.0.1:{}/messages/7\n", service.port)), "{text}");
+    assert!(
+        text.contains(&format!("next: msctl call http://127.0.0.1:{}/messages/7 --follow\n", service.port)),
+        "{text}"
+    );
+    assert!(!text.contains("--timeout"), "{text}");
 }
 
 #[test]
@@ -85,9 +89,13 @@ fn ctrl_c_ends_the_wait_and_not_the_message() {
     assert_eq!((code(&output), stdout(&output).as_str()), (130, PENDING));
     assert!(signalled.elapsed() < Duration::from_secs(2), "{:?}", signalled.elapsed());
     let text = stderr(&output);
-    assert!(text.contains("error: interrupted") && text.contains("goes on without msctl"), "{text}");
+    assert!(
+        text.contains("error: interrupted") && text.contains("message 7 is pending; it goes on without msctl"),
+        "{text}"
+    );
     assert!(text.contains("why: it was following message 7: pending"), "{text}");
-    assert!(text.contains(&format!("next: msctl call http://127.0.0.1:{}/messages/7\n", service.port)), "{text}");
+    let next = format!("next: msctl call http://127.0.0.1:{}/messages/7 --follow\n", service.port);
+    assert!(text.contains(&next), "{text}");
 }
 
 #[test]

@@ -53,6 +53,11 @@ impl TunnelError {
                  pods/portforward; inside the cluster, --via direct needs none of it"
             ),
             Self::NoNamespace { .. } => "kubectl get namespaces".to_owned(),
+            Self::NotAdmitted { namespace, message } if message.contains("being terminated") => {
+                format!(
+                    "wait until `kubectl get namespace {namespace}` says NotFound, then make it and its services anew"
+                )
+            }
             Self::NotAdmitted { namespace, .. } => format!("kubectl describe resourcequota,limitrange -n {namespace}"),
             Self::Doomed { namespace, pod, image, reason, .. } => doomed_hint(namespace, pod, image, reason),
             Self::TimedOut { namespace, job, .. } => {
@@ -168,6 +173,20 @@ impl DialError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_relay_that_is_not_admitted_says_what_to_look_at() {
+        for (message, next) in [
+            ("exceeded quota: small", "kubectl describe resourcequota,limitrange -n shop"),
+            (
+                "unable to create new content in namespace shop because it is being terminated",
+                "wait until `kubectl get namespace shop` says NotFound",
+            ),
+        ] {
+            let error = TunnelError::NotAdmitted { namespace: "shop".into(), message: message.into() };
+            assert!(error.hint().is_some_and(|hint| hint.contains(next)), "{error}");
+        }
+    }
 
     #[test]
     fn a_connection_that_cannot_be_had_says_what_to_do() {

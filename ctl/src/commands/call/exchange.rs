@@ -1,5 +1,6 @@
 //! Sending the request, and what it means when there is no answer.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,14 +13,17 @@ use super::dialer::Dialer;
 use super::request::Outgoing;
 use super::route::{Open, Route};
 use crate::error::{Error, ExitCode};
+use crate::output::Printer;
 use crate::target::ServiceName;
-use crate::way::{Known, Voice};
+use crate::way::{Dialled, Doubt, Known, Stage, Voice};
 
 /// Further attempts at a request that nobody took: a pod that goes is replaced in Service and DNS within about a second.
 const RETRIES: u32 = 6;
 /// Without a connection for so long, the port is looked up: one that the Service does not have is not refused, but
 /// lost on the way.
 const DOUBT: Duration = Duration::from_secs(1);
+/// Between two looks at a service whose pods are not ready: what keeps them changes while they start.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// Between two questions for a name that the platform should know, and does not yet.
 const DNS_PAUSE: Duration = Duration::from_millis(250);
 /// Longer than cluster DNS remembers that there was no such name (5 s in `CoreDNS`' usual configuration).
@@ -69,8 +73,9 @@ pub(super) async fn send(
     voice: &mut Voice<'_>,
     outgoing: &Outgoing,
     route: &Route<'_>,
+    stage: &Stage,
 ) -> Result<Exchanged, Error> {
-    let mut doubtful = outgoing.target.service().is_some();
+    let mut doubtful = true;
     let client_config = config(route);
     let mut asked_dns = 0;
     loop {
@@ -79,8 +84,9 @@ pub(super) async fn send(
         let (shown, began) = (format!("{} {}", request.method(), request.uri()), Instant::now());
         let client = upstream::Client::with_connector(client_config.clone(), dialer.clone());
         voice.stage(format!("waiting for {}:{} to answer", open.host, open.port));
-        let attempt = attempt(&client, request, &dialer, open, outgoing, doubtful);
-        match voice.over(attempt).await? {
+        let unready = RefCell::default();
+        let wait = Wait { dialer: &dialer, open, outgoing, stage, printer: route.printer, unready: &unready };
+        match voice.over(wait.attempt(&client, request, doubtful)).await? {
             Outcome::Answered(response) => {
                 if route.args.way.verbose {
                     let (way, took) = (open.connector.way(), began.elapsed().as_millis());
@@ -124,61 +130,139 @@ fn build(open: &Open, outgoing: &Outgoing) -> Result<Request<Bytes>, Error> {
     request.map_err(|cause| Error::usage("the request cannot be made").why(cause.to_string()))
 }
 
-async fn attempt(
-    client: &upstream::Client<Dialer>,
-    request: Request<Bytes>,
-    dialer: &Dialer,
-    open: &Open,
-    outgoing: &Outgoing,
-    doubtful: bool,
-) -> Result<Outcome, Error> {
-    tokio::select! {
-        biased;
-        answer = client.send(request) => match answer {
-            Ok(response) => Ok(Outcome::Answered(response)),
-            Err(cause) => {
-                let service = outgoing.target.service().filter(|_| matches!(cause.kind(), Kind::Broken | Kind::Connect));
-                let blamed = match service {
-                    Some(service) => open.way.blame(&service.name, open.port).await,
-                    None => None,
-                };
-                Err(blamed.unwrap_or_else(|| unanswered(&cause, dialer.last_failure().as_deref(), open, outgoing)))
+/// One attempt, and what is found out while nobody answers.
+#[derive(Clone, Copy)]
+struct Wait<'a> {
+    dialer: &'a Dialer,
+    open: &'a Open,
+    outgoing: &'a Outgoing,
+    stage: &'a Stage,
+    printer: &'a Printer,
+    /// What keeps the pods, as far as it is known.
+    unready: &'a RefCell<Option<String>>,
+}
+
+impl Wait<'_> {
+    async fn attempt(
+        self,
+        client: &upstream::Client<Dialer>,
+        request: Request<Bytes>,
+        doubtful: bool,
+    ) -> Result<Outcome, Error> {
+        let Self { dialer, open, outgoing, .. } = self;
+        tokio::select! {
+            biased;
+            answer = client.send(request) => match answer {
+                Ok(response) => Ok(Outcome::Answered(response)),
+                Err(cause) => {
+                    let service =
+                        outgoing.target.service().filter(|_| matches!(cause.kind(), Kind::Broken | Kind::Connect));
+                    let blamed = match service {
+                        Some(service) => open.way.blame(&service.name, open.port).await,
+                        None => None,
+                    };
+                    // Refusals may come quicker than what is known of the pods.
+                    let looked = match dialled(open, outgoing) {
+                        Some(dialled) if doubtful && blamed.is_none() && self.unknown_yet() => {
+                            open.way.doubt(&dialled).await?
+                        }
+                        _ => Doubt::Nothing,
+                    };
+                    let why = match looked {
+                        Doubt::OtherPort(port) => return Ok(Outcome::OtherPort(port)),
+                        Doubt::Unready(why) => why,
+                        Doubt::Nothing => self.unready(),
+                    };
+                    let error =
+                        || unanswered(&cause, dialer.last_failure().as_deref(), open, outgoing).why(why);
+                    Err(blamed.unwrap_or_else(error))
+                }
+            },
+            () = dialer.hopeless() => self.hopeless().await,
+            outcome = self.doubt(), if doubtful => outcome,
+        }
+    }
+
+    /// Looks up the port, and then the pods, when it leads nowhere; resolves only if that changes something.
+    async fn doubt(self) -> Result<Outcome, Error> {
+        let Self { dialer, open, .. } = self;
+        let began = Instant::now();
+        tokio::select! {
+            () = dialer.failed() => {}
+            () = sleep(DOUBT) => {}
+        }
+        let Some(dialled) = dialled(open, self.outgoing) else { return std::future::pending().await };
+        while !dialer.connected() {
+            match open.way.doubt(&dialled).await? {
+                Doubt::Nothing => break,
+                Doubt::OtherPort(port) => return Ok(Outcome::OtherPort(port)),
+                // It may have been answered in the meantime.
+                Doubt::Unready(_) if dialer.connected() => break,
+                Doubt::Unready(why) => self.tell(&dialled.service, &why, began),
             }
-        },
-        () = dialer.hopeless() => hopeless(dialer, open, outgoing).await,
-        outcome = doubt(dialer, open, outgoing), if doubtful => outcome,
+            sleep(LOOK_AGAIN).await;
+        }
+        std::future::pending().await
+    }
+
+    /// Says what keeps the service, also in the error of a wait that is too long.
+    fn tell(self, service: &ServiceName, why: &str, began: Instant) {
+        let Open { host, port, way, .. } = self.open;
+        let text = format!("waiting for {host}:{port} to answer; {why}");
+        if began.elapsed() >= DOUBT {
+            self.printer.live(vec![text.clone()]);
+        }
+        let namespace = service.namespace_or(way.namespace());
+        let look = format!("msctl status {} -n {namespace} for what keeps it, or a longer --timeout", service.name);
+        self.stage.is_until(text, look);
+        self.unready.replace(Some(why.to_owned()));
+    }
+
+    /// Nobody has been reached, and not because there is no way.
+    fn unknown_yet(self) -> bool {
+        let failure = self.dialer.last_failure();
+        let refused = matches!(
+            failure.as_deref(),
+            Some(DialError::Refused { .. } | DialError::TimedOut { .. } | DialError::Unreachable { .. })
+        );
+        refused && !self.dialer.connected() && self.unready.borrow().is_none()
+    }
+
+    /// Nothing where there has been a connection: its pods have been ready since.
+    fn unready(self) -> String {
+        let known = self.unready.borrow().clone().filter(|_| !self.dialer.connected());
+        known.unwrap_or_default()
+    }
+
+    /// A dial failed for good. A name that is not known is asked for where services are known first.
+    async fn hopeless(self) -> Result<Outcome, Error> {
+        let Self { dialer, open, outgoing, .. } = self;
+        let failure = dialer.last_failure();
+        let service = outgoing.target.service();
+        match (failure.as_deref(), service) {
+            (Some(failure @ DialError::NotFound { .. }), Some(service)) => {
+                match (open.way.knows(&service.name).await, open.way.outside(service)) {
+                    (Known::No(error), _) | (_, Some(error)) => Err(error),
+                    (Known::Yes, None) => Ok(Outcome::NotKnownYet),
+                    (Known::Unasked, None) => Err(undialled(failure, open, outgoing)),
+                }
+            }
+            (Some(failure @ DialError::NotFound { .. }), None) => {
+                let outside = outgoing.target.maybe_service().and_then(|service| open.way.outside(&service));
+                Err(outside.unwrap_or_else(|| undialled(failure, open, outgoing)))
+            }
+            (Some(failure), _) => Err(undialled(failure, open, outgoing)),
+            // It was followed by a success: a retry that was quicker than we are.
+            (None, _) => Ok(Outcome::NotKnownYet),
+        }
     }
 }
 
-/// Looks the port up when it leads nowhere; resolves only if that changes something.
-async fn doubt(dialer: &Dialer, open: &Open, outgoing: &Outgoing) -> Result<Outcome, Error> {
-    tokio::select! {
-        () = dialer.failed() => {}
-        () = sleep(DOUBT) => {}
-    }
-    if !dialer.connected()
-        && let Some(service) = outgoing.target.service()
-        && let Some(port) = open.way.doubt(&service.name, open.port, open.port_assumed).await?
-    {
-        return Ok(Outcome::OtherPort(port));
-    }
-    std::future::pending().await
-}
-
-/// A dial failed for good. A name that is not known is asked for where services are known first.
-async fn hopeless(dialer: &Dialer, open: &Open, outgoing: &Outgoing) -> Result<Outcome, Error> {
-    let failure = dialer.last_failure();
-    let service = outgoing.target.service();
-    match (failure.as_deref(), service) {
-        (Some(failure @ DialError::NotFound { .. }), Some(service)) => match open.way.knows(&service.name).await {
-            Known::No(error) => Err(error),
-            Known::Yes => Ok(Outcome::NotKnownYet),
-            Known::Unasked => Err(undialled(failure, open, outgoing)),
-        },
-        (Some(failure), _) => Err(undialled(failure, open, outgoing)),
-        // It was followed by a success: a retry that was quicker than we are.
-        (None, _) => Ok(Outcome::NotKnownYet),
-    }
+/// Which Service is meant, if it is one.
+fn dialled(open: &Open, outgoing: &Outgoing) -> Option<Dialled> {
+    let named = outgoing.target.service();
+    let service = named.cloned().or_else(|| outgoing.target.maybe_service())?;
+    Some(Dialled { service, port: open.port, assumed: open.port_assumed, url: named.is_none() })
 }
 
 /// The service exists, its name does not.

@@ -57,7 +57,7 @@ impl Follow<'_> {
         let began = Instant::now();
         let mut pace = Pace::default();
         let mut asked = 0_u32;
-        self.tell(&kept.progress(), began);
+        self.tell(&kept.progress(), kept, began);
         loop {
             sleep(pace.pause()).await;
             asked += 1;
@@ -78,16 +78,16 @@ impl Follow<'_> {
                 }
                 return Ok(ending);
             }
-            self.tell(&progress, began);
+            self.tell(&progress, kept, began);
         }
     }
 
-    fn tell(&self, progress: &str, began: Instant) {
+    fn tell(&self, progress: &str, kept: &Kept, began: Instant) {
         let text = format!("following {progress}");
         if began.elapsed() > SILENCE {
             self.route.printer.live(vec![text.clone()]);
         }
-        self.stage.is(text);
+        kept.stands_at(self.stage, text);
     }
 
     /// Path and query of what is followed.

@@ -61,6 +61,14 @@ impl Bound {
     }
 }
 
+/// From where Jaeger is asked.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) connector: Connector,
+    /// Where names without a namespace are.
+    pub(super) namespace: String,
+}
+
 /// What has arrived, and what has not.
 struct Arrived {
     tree: Tree,
@@ -87,24 +95,25 @@ impl Arrived {
 pub(super) async fn print(
     expected: Expected,
     jaeger: &Jaeger,
-    connector: Connector,
+    place: Place,
     bound: Bound,
     printer: &Printer,
 ) -> Result<(), Error> {
-    let api = QueryApi::new(connector, jaeger.query());
-    print_from(expected, jaeger, &api, bound, printer).await
+    let api = QueryApi::new(place.connector, jaeger.query());
+    print_from(expected, jaeger, &api, &place.namespace, bound, printer).await
 }
 
 async fn print_from(
     expected: Expected,
     jaeger: &Jaeger,
     api: &QueryApi<Connector>,
+    namespace: &str,
     bound: Bound,
     printer: &Printer,
 ) -> Result<(), Error> {
     let arrived = wait(expected, api, bound, printer).await;
     printer.clear_live();
-    let arrived = arrived.map_err(|cause| unavailable(&cause, expected.trace, jaeger))?;
+    let arrived = arrived.map_err(|cause| unavailable(&cause, expected.trace, jaeger, namespace))?;
     printer.text(&render(&arrived.tree, Screen::of_stdout(printer.colour().stdout)))?;
     if let Some(mute) = arrived.mute {
         printer.note(&format!("{mute} has sent no spans so far: what is shown of it is its caller's"));
@@ -200,13 +209,13 @@ fn is_final(error: &QueryError) -> bool {
 }
 
 /// The call was answered, its trace can't be shown.
-fn unavailable(cause: &QueryError, trace: TraceId, jaeger: &Jaeger) -> Error {
+fn unavailable(cause: &QueryError, trace: TraceId, jaeger: &Jaeger, namespace: &str) -> Error {
     let what = format!("the call was answered, but its trace {trace} cannot be shown");
-    explain(Error::new(ExitCode::Failed, what), cause, jaeger)
+    explain(Error::new(ExitCode::Failed, what), cause, jaeger, namespace)
 }
 
-/// Adds to an error why Jaeger did not answer, and what to do about it.
-pub(in crate::commands) fn explain(error: Error, cause: &QueryError, jaeger: &Jaeger) -> Error {
+/// Adds to an error why Jaeger did not answer, and what to do about it; `namespace` is where it was looked for.
+pub(in crate::commands) fn explain(error: Error, cause: &QueryError, jaeger: &Jaeger, namespace: &str) -> Error {
     let dial = match cause {
         QueryError::Unreachable { source, .. } => DialError::find(source),
         _ => None,
@@ -228,7 +237,9 @@ pub(in crate::commands) fn explain(error: Error, cause: &QueryError, jaeger: &Ja
             .next("OTEL_EXPORTER_OTLP_ENDPOINT and MSCTL_JAEGER of `msctl up` say where it is; without them it keeps traces itself"),
         Some(DialError::NotFound { .. }) => error
             .next("--jaeger NAME[.NAMESPACE], or MSCTL_JAEGER, if it is elsewhere")
-            .next("helm install demo charts/demo brings one, and services that send their spans to it"),
+            .next(format!(
+                "msctl deploy jaeger -n {namespace} brings one; a service sends it spans with --set telemetry.endpoint=http://jaeger:4318"
+            )),
         _ => error.next("--jaeger NAME[.NAMESPACE][:PORT] names another; msctl status says how this one is"),
     }
 }

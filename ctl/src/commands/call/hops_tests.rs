@@ -67,7 +67,7 @@ async fn printed_of(
     let address = jaeger(answers).await;
     let named: Jaeger = Jaeger::asked(&crate::collector::place(&format!("x:{}", address.port())).unwrap());
     let api = QueryApi::new(Connector::direct(Duration::from_secs(5)), address.to_string());
-    let result = print_from(expected, &named, &api, Bound::from_now(within), &printer).await;
+    let result = print_from(expected, &named, &api, "shop", Bound::from_now(within), &printer).await;
     (result, out.text(), err.text())
 }
 
@@ -150,11 +150,23 @@ async fn no_jaeger_at_all_is_said_at_once_with_what_to_do() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let api = QueryApi::new(Connector::direct(Duration::from_secs(5)), nobody.to_string());
     let began = Instant::now();
-    let error = print_from(expected(), &Jaeger::guess(), &api, Bound::from_now(LATER), &printer).await.unwrap_err();
+    let jaeger = Jaeger::guess();
+    let asked = print_from(expected(), &jaeger, &api, "shop", Bound::from_now(LATER), &printer);
+    let error = asked.await.unwrap_err();
     assert!(began.elapsed() < LATER);
     let text = error.to_string();
     assert!(text.contains("the call was answered") && text.contains("--jaeger"), "{text}");
     assert_eq!(out.text(), "");
+}
+
+#[tokio::test]
+async fn a_jaeger_whose_name_nobody_knows_is_one_to_deploy() {
+    let (printer, ..) = captured();
+    let api = QueryApi::new(Connector::direct(LATER), "jaeger.invalid:16686".to_owned());
+    let jaeger = Jaeger::guess();
+    let asked = print_from(expected(), &jaeger, &api, "shop", Bound::from_now(LATER), &printer);
+    let text = asked.await.unwrap_err().to_string();
+    assert!(text.contains("next: msctl deploy jaeger -n shop brings one"), "{text}");
 }
 
 #[tokio::test]
@@ -164,7 +176,7 @@ async fn a_trace_that_does_not_come_is_asked_for_less_and_less_often() {
     let (printer, ..) = captured();
     let api = QueryApi::new(Connector::direct(Duration::from_secs(5)), address.to_string());
     let jaeger = Jaeger::guess();
-    let asked = print_from(expected(), &jaeger, &api, Bound::from_now(SOON), &printer);
+    let asked = print_from(expected(), &jaeger, &api, "shop", Bound::from_now(SOON), &printer);
     let mut questions = 0;
     let answers = async {
         loop {

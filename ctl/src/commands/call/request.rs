@@ -1,15 +1,14 @@
 //! From the command line to the request that is sent, with every mistake found before anything is.
 
-use std::io::Read as _;
-
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HOST, RANGE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::prefer;
+use super::{body, prefer};
 use crate::cli::call::CallArgs;
 use crate::error::Error;
 use crate::target::{Host, Target};
+use crate::way::Stage;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Headers that frame the message or belong to the connection: the client writes them itself, and a second, different
@@ -27,20 +26,23 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    pub(super) fn from_args(args: &CallArgs) -> Result<Self, Error> {
+    /// Reads the body last: it may take its time, which `stage` then says.
+    pub(super) async fn from_args(args: &CallArgs, stage: &Stage) -> Result<Self, Error> {
         let target: Target = args.target.parse().map_err(|cause: crate::target::TargetError| {
             Error::usage(format!("`{}` is no target", args.target)).why(cause.to_string()).next(cause.hint())
         })?;
-        let body = args.data.as_deref().map(body).transpose()?;
         let given = headers(&args.headers)?;
-        let mut headers = defaults(body.as_ref());
+        let method = method(args.method.as_deref(), args.data.is_some())?;
+        let mut headers = defaults(args.data.is_some());
         for (name, _) in &given {
             headers.remove(name);
         }
         headers.extend(given.into_iter().filter_map(|(name, value)| Some((name, value?))));
-        let body = body.unwrap_or_default();
+        let body = match &args.data {
+            Some(data) => body::read(data, stage).await?,
+            None => Bytes::new(),
+        };
         check_json(&headers, &body)?;
-        let method = method(args.method.as_deref(), args.data.is_some())?;
         if args.asynchronous {
             prefer::respond_async(&mut headers, &method, &body)?;
         }
@@ -77,12 +79,12 @@ impl Outgoing {
     }
 }
 
-fn defaults(body: Option<&Bytes>) -> HeaderMap {
+fn defaults(has_body: bool) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let agent = concat!("msctl/", env!("CARGO_PKG_VERSION"));
     headers.insert(USER_AGENT, HeaderValue::from_static(agent));
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-    if body.is_some_and(|body| !body.is_empty()) {
+    if has_body {
         headers.insert(CONTENT_TYPE, JSON);
     }
     headers
@@ -99,24 +101,6 @@ fn method(given: Option<&str>, has_body: bool) -> Result<Method, Error> {
         Ok(method) => Ok(method),
         Err(_) => Err(refused()),
     }
-}
-
-/// The body that `-d` stands for: the text, a file's bytes, or all of stdin.
-fn body(data: &str) -> Result<Bytes, Error> {
-    let Some(name) = data.strip_prefix('@') else { return Ok(Bytes::copy_from_slice(data.as_bytes())) };
-    let read = match name {
-        "-" => {
-            let mut bytes = Vec::new();
-            std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
-        }
-        path => std::fs::read(path),
-    };
-    let shown = if name == "-" { "stdin" } else { name };
-    read.map(Bytes::from).map_err(|cause| {
-        Error::usage(format!("cannot read the body from {shown}"))
-            .why(cause.to_string())
-            .next("--data @FILE, or @- for stdin; without the @ it is the body itself")
-    })
 }
 
 /// Each header with its value; `NAME:` has none, `NAME;` an empty one, as with curl.

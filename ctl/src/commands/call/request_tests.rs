@@ -7,7 +7,8 @@ use crate::error::ExitCode;
 fn outgoing(args: &[&str]) -> Result<Outgoing, Error> {
     let cli = Cli::try_parse_from(["msctl", "call"].iter().chain(args)).unwrap();
     let Command::Call(args) = cli.command else { panic!("another verb") };
-    Outgoing::from_args(&args)
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(Outgoing::from_args(&args, &Stage::default()))
 }
 
 /// The error of a command line that sends nothing.
@@ -49,10 +50,13 @@ fn a_method_is_sent_as_it_was_given() {
 }
 
 #[test]
-fn an_empty_body_is_sent_without_a_type() {
-    let outgoing = outgoing(&["a", "-d", ""]).unwrap();
-    assert_eq!(outgoing.method, Method::POST);
-    assert!(!outgoing.headers.contains_key(CONTENT_TYPE));
+fn a_body_that_was_given_has_a_type_also_when_it_is_empty() {
+    for data in ["", "@/dev/null"] {
+        let outgoing = outgoing(&["a", "-d", data]).unwrap();
+        assert_eq!((outgoing.method, outgoing.body.len()), (Method::POST, 0), "{data}");
+        assert_eq!(outgoing.headers[CONTENT_TYPE], "application/json", "{data}");
+    }
+    assert_eq!(sent(&["a", "-d", "", "-H", "content-type:"], "content-type"), [""; 0]);
 }
 
 #[test]

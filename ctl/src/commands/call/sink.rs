@@ -28,7 +28,10 @@ pub(super) struct OutputFile {
 
 impl<'a> Sink<'a> {
     pub(super) fn open(path: Option<&Path>, printer: &'a Printer) -> Result<Self, Error> {
-        let Some(path) = path else { return Ok(Self::stdout(printer, std::io::stdout().is_terminal())) };
+        // `-` is stdout, as curl has it.
+        let Some(path) = path.filter(|path| *path != Path::new("-")) else {
+            return Ok(Self::stdout(printer, std::io::stdout().is_terminal()));
+        };
         let ours = !path.exists();
         let file = OpenOptions::new()
             .write(true)
@@ -152,6 +155,15 @@ mod tests {
         sink.write(b"Hello, ").unwrap();
         sink.write(b"World!").unwrap();
         assert_eq!(out.text(), "Hello, World!");
+    }
+
+    #[test]
+    fn a_file_named_by_a_dash_is_stdout() {
+        let (printer, out, _) = captured();
+        let mut sink = Sink::open(Some(Path::new("-")), &printer).unwrap();
+        sink.begin().unwrap();
+        sink.write(b"Hello").unwrap();
+        assert!(out.text().starts_with("Hello") && !Path::new("-").exists());
     }
 
     #[test]

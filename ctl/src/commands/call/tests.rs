@@ -1,12 +1,14 @@
 use std::net::SocketAddr;
 
 use clap::Parser as _;
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use super::*;
 use crate::cli::{Cli, Command};
+use crate::cluster::double::Double;
 use crate::output::tests::captured;
 use crate::telemetry::Asked;
 
@@ -76,22 +78,26 @@ async fn call(address: SocketAddr, args: &[&str]) -> Called {
 
 /// `msctl call URL --via direct ARGS`; a message that is dead is its error.
 pub(super) async fn call_url(url: &str, args: &[&str]) -> Called {
+    // Whoever runs the tests may have a cluster; they do not talk to it.
+    let globals = Globals { kubeconfig: Some("/nonexistent/kubeconfig".into()), ..Globals::default() };
+    let (printer, ..) = captured();
+    call_on(&Platform::choose(&globals, &printer).unwrap(), url, args).await
+}
+
+async fn call_on(platform: &Platform, url: &str, args: &[&str]) -> Called {
     let line = ["msctl", "call", url, "--via", "direct"];
     let Command::Call(args) = Cli::try_parse_from(line.iter().chain(args)).unwrap().command else {
         panic!("another verb")
     };
     let (printer, out, err) = captured();
-    // Whoever runs the tests may have a cluster; they do not talk to it.
-    let globals = Globals { kubeconfig: Some("/nonexistent/kubeconfig".into()), ..Globals::default() };
     let asked = Asked::default();
-    let platform = Platform::choose(&globals, &printer).unwrap();
-    let route =
-        Route { args: &args, platform: &platform, printer: &printer, asked_jaeger: None, asked, sampled: false };
-    let outgoing = Outgoing::from_args(&args).unwrap();
+    let route = Route { args: &args, platform, printer: &printer, asked_jaeger: None, asked, sampled: false };
+    let patience = Patience::new(format!("calling {}", args.target), args.timeout);
+    let outgoing = Outgoing::from_args(&args, &patience.stage).await.unwrap();
     let root = Root::start(&outgoing);
     let mut sink = Sink::open(None, &printer).unwrap();
     let mut interrupt = Interrupt::listen().unwrap();
-    let answered = result(&route, outgoing, &root, &mut interrupt, &mut sink).await;
+    let answered = result(&route, outgoing, &root, &patience, &mut interrupt, &mut sink).await;
     let outcome = answered.and_then(|answered| match answered.failure {
         Some(failure) => Err(failure),
         None => Ok(answered.status.as_u16()),
@@ -200,6 +206,59 @@ async fn trouble_with_a_service_says_where_and_what_to_run_next() {
         let called = call_url(&format!("localhost:{}/path", address.port()), args).await;
         let text = called.outcome.map_or_else(|error| error.to_string(), |_| called.err);
         assert!(said.iter().all(|part| text.contains(part)), "{said:?}: {text}");
+    }
+}
+
+/// A Service `localhost` in the double's namespace, with this port and pods in this state.
+fn deployed(port: u16, waiting: &serde_json::Value) -> Double {
+    let double = Double::new();
+    let named = |name: &str| json!({ "app.kubernetes.io/name": "localhost", "msctl.dev/track": "stable", "pod-template-hash": name });
+    let revision = json!({ "deployment.kubernetes.io/revision": "1" });
+    let owner = json!({ "apiVersion": "apps/v1", "kind": "Deployment", "name": "localhost", "uid": "uid-d" });
+    let state = json!({ "name": "localhost", "image": "x:1", "imageID": "", "ready": false, "restartCount": 0,
+                        "state": { "waiting": waiting } });
+    let scheduled = json!([{ "type": "PodScheduled", "status": "True" }]);
+    for (path, object) in [
+        ("/api/v1/namespaces/shop/services/localhost", json!({ "spec": { "ports": [{ "port": port }] } })),
+        (
+            "/apis/apps/v1/namespaces/shop/deployments/localhost",
+            json!({ "metadata": { "uid": "uid-d", "generation": 1, "labels": named(""), "annotations": revision },
+                    "spec": { "replicas": 1, "selector": {}, "template": {} }, "status": { "observedGeneration": 1 } }),
+        ),
+        (
+            "/apis/apps/v1/namespaces/shop/replicasets/localhost-1",
+            json!({ "metadata": { "labels": named("1"), "annotations": revision, "ownerReferences": [owner] },
+                    "spec": { "selector": {} } }),
+        ),
+        (
+            "/api/v1/namespaces/shop/pods/localhost-1-x",
+            json!({ "metadata": { "uid": "uid-x", "labels": named("1") },
+                    "status": { "phase": "Pending", "conditions": scheduled, "containerStatuses": [state] } }),
+        ),
+    ] {
+        let mut object = object;
+        object["metadata"]["name"] = json!(path.rsplit('/').next());
+        double.put(path, object);
+    }
+    double
+}
+
+#[tokio::test]
+async fn nobody_who_answers_is_told_with_what_keeps_the_pods() {
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let url = format!("http://localhost:{port}/");
+    let missing = json!({ "reason": "CreateContainerConfigError", "message": "secret \"db\" not found" });
+    let gone = json!({ "reason": "ImagePullBackOff", "message": "failed to resolve reference x: not found" });
+    let status = "next: msctl status localhost -n shop";
+    for (has, waiting, said) in [
+        (port, &missing, ["why: 0/1 ready: localhost-1-x: container", "connection refused"]),
+        (port, &gone, ["why: localhost-1-x: cannot pull image x:1", status]),
+        (1, &gone, ["its Service has no port", "next: msctl call localhost:1\n"]),
+    ] {
+        let platform = Platform::from(deployed(has, waiting).cluster());
+        let error = call_on(&platform, &url, &[]).await.outcome.unwrap_err();
+        assert_eq!(error.code(), ExitCode::Failed, "{error}");
+        assert!(said.iter().all(|said| error.to_string().contains(said)), "{said:?}: {error}");
     }
 }
 

@@ -7,6 +7,7 @@ use super::message::{Ending, Message};
 use crate::commands::call::request::Outgoing;
 use crate::commands::call::sink::{self, Sink};
 use crate::error::{Error, ExitCode};
+use crate::way::Stage;
 
 /// The last answer that told of the message, and where to ask for more.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub(in crate::commands::call) struct Kept {
 #[derive(Debug)]
 struct Found {
     look: String,
+    /// Waits on: what was accepted is not sent a second time.
+    follow: String,
     redeliver: String,
 }
 
@@ -42,8 +45,17 @@ impl Kept {
         let query = question.target.path.split_once('?').map_or(String::new(), |(_, query)| format!("?{query}"));
         let shown = question.shown_target();
         let look = format!("msctl call {}{said}", quoted(&format!("{shown}{query}")));
+        let follow = format!("msctl call {} --follow{said}", quoted(&format!("{shown}{query}")));
         let redeliver = format!("msctl call -X POST {}{said}", quoted(&format!("{shown}/redeliver")));
-        self.found = Some(Found { look, redeliver });
+        self.found = Some(Found { look, follow, redeliver });
+    }
+
+    /// What it is at, and the command that waits on.
+    pub(super) fn stands_at(&self, stage: &Stage, text: String) {
+        match &self.found {
+            Some(found) => stage.is_until(text, &found.follow),
+            None => stage.is(text),
+        }
     }
 
     pub(super) fn head(&self) -> Option<&Parts> {
@@ -78,9 +90,21 @@ impl Kept {
         let Some(found) = &self.found else { return error };
         match error.code() {
             // What it was doing then has been said.
-            ExitCode::TimedOut | ExitCode::Failed => error.next(&found.look),
-            ExitCode::Interrupted => error.why("that goes on without msctl").next(&found.look),
+            ExitCode::Failed => error.next(&found.look),
+            // Where it was our own time, the command has been said too.
+            ExitCode::TimedOut | ExitCode::Interrupted => {
+                let said = error.rest().iter().any(|(word, text)| *word == "next" && *text == found.follow);
+                let error = error.why(self.goes_on());
+                if said { error } else { error.next(&found.follow) }
+            }
             _ => error,
+        }
+    }
+
+    fn goes_on(&self) -> String {
+        match &self.message {
+            Some(message) => format!("{}; it goes on without msctl", message.standing()),
+            None => "what was accepted goes on without msctl".to_owned(),
         }
     }
 
@@ -108,6 +132,43 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wait_that_is_given_up_is_gone_on_with_and_nothing_is_sent_again() {
+        let question = |target: &str| Outgoing {
+            target: target.parse().unwrap(),
+            method: http::Method::GET,
+            headers: http::HeaderMap::new(),
+            body: Bytes::new(),
+        };
+        let head = || http::Response::new(()).into_parts().0;
+        for (target, body, code, said) in [
+            (
+                "service-a/messages/7",
+                r#"{"id":"7","state":"pending"}"#,
+                ExitCode::Interrupted,
+                [
+                    "why: message 7 is pending; it goes on without msctl",
+                    "next: msctl call service-a/messages/7 --follow -n shop",
+                ],
+            ),
+            (
+                "service-a.shop/jobs?id=7",
+                "",
+                ExitCode::TimedOut,
+                [
+                    "why: what was accepted goes on without msctl",
+                    "next: msctl call 'service-a.shop/jobs?id=7' --follow",
+                ],
+            ),
+        ] {
+            let mut kept = Kept::default();
+            kept.begin(head(), Bytes::from_static(body.as_bytes()));
+            kept.is_found_at(&question(target), " -n shop");
+            let text = kept.explain(Error::new(code, "given up")).to_string();
+            assert!(said.iter().all(|said| text.contains(said)) && text.ends_with(said[1]), "{text}");
+        }
+    }
 
     #[test]
     fn a_command_to_run_next_can_be_pasted() {

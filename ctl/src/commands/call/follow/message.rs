@@ -52,6 +52,11 @@ impl Message {
         }
     }
 
+    /// `message ID is pending`.
+    pub(super) fn standing(&self) -> String {
+        format!("{} is {}", self.name(), self.state)
+    }
+
     /// `2 attempts`; `None` before the first.
     pub(super) fn attempts(&self) -> Option<String> {
         match self.attempts.as_u64() {
