@@ -35,18 +35,22 @@ ports:
 envFrom:
   - configMapRef:
       name: {{ include "microservice.name" . }}
+{{- /* apiVersion is the default: were it left out, the server would fill it in, and so change a map that has one owner. */}}
 env:
   - name: POD_NAME
     valueFrom:
       fieldRef:
+        apiVersion: v1
         fieldPath: metadata.name
   - name: POD_NAMESPACE
     valueFrom:
       fieldRef:
+        apiVersion: v1
         fieldPath: metadata.namespace
   - name: NODE_NAME
     valueFrom:
       fieldRef:
+        apiVersion: v1
         fieldPath: spec.nodeName
   - name: OTEL_RESOURCE_ATTRIBUTES
     value: {{ include "microservice.resourceAttributes" . | quote }}
