@@ -52,8 +52,10 @@ env:
       fieldRef:
         apiVersion: v1
         fieldPath: spec.nodeName
+  {{- if .Values.telemetry.enabled }}
   - name: OTEL_RESOURCE_ATTRIBUTES
     value: {{ include "microservice.resourceAttributes" . | quote }}
+  {{- end }}
 {{- range $kind := list "startup" "readiness" "liveness" }}
 {{ $kind }}Probe:
   {{- include "microservice.probe" (dict "admin" $.Values.admin.port "probe" (get $.Values.probes $kind)) | trim | nindent 2 }}

@@ -79,16 +79,17 @@ fn environment(values: &Values) -> Vec<EnvVar> {
         }),
         value: None,
     };
-    vec![
+    let attributes = values.telemetry.enabled.then(|| EnvVar {
+        name: "OTEL_RESOURCE_ATTRIBUTES".to_owned(),
+        value: Some(resource_attributes(values)),
+        value_from: None,
+    });
+    let pod = [
         field("POD_NAME", "metadata.name"),
         field("POD_NAMESPACE", "metadata.namespace"),
         field("NODE_NAME", "spec.nodeName"),
-        EnvVar {
-            name: "OTEL_RESOURCE_ATTRIBUTES".to_owned(),
-            value: Some(resource_attributes(values)),
-            value_from: None,
-        },
-    ]
+    ];
+    pod.into_iter().chain(attributes).collect()
 }
 
 /// Kubernetes fills in the `$(…)`, from variables that come before this one.
