@@ -120,6 +120,7 @@ async fn what_is_no_longer_wanted_is_deleted_and_shown() {
 #[tokio::test]
 async fn names_are_those_of_what_is_there_afterwards() {
     let double = ready();
+    double.put("/api/v1/namespaces/shop", json!({}));
     let scaler = "horizontalpodautoscaler.autoscaling/service-a";
     let set = ["service-a", "-o", "name", "--set", "autoscaling.enabled=true"];
     let (_, out, _) = deploy(&double, &set).await;
