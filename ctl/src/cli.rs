@@ -35,7 +35,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
   msctl up --detach                         # the services of msctl.yaml on this machine; then every verb with --local
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 cluster unreachable, 4 rollout failed, 5 the callee answered an error,
-7 forbidden, 70 timed out, 130 interrupted."
+7 forbidden, 70 timed out, 130 interrupted (Ctrl-C, SIGTERM, or a terminal that went away)."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]

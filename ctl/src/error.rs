@@ -22,7 +22,7 @@ pub(crate) enum ExitCode {
     Forbidden = 7,
     /// A deadline passed.
     TimedOut = 70,
-    /// Ctrl-C or SIGTERM.
+    /// Ctrl-C, SIGTERM or SIGHUP: one code for all.
     Interrupted = 130,
 }
 

@@ -1,10 +1,16 @@
-//! Ctrl-C and SIGTERM: the work is dropped, what it holds is given back, the exit code is 130.
+//! Ctrl-C, SIGTERM, and a terminal that goes away (SIGHUP): the work is dropped, what it holds is given back, the exit code is 130.
 
 use std::future::Future;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use tokio::time::Instant;
+
 use crate::error::{Error, ExitCode};
+
+/// Signals closer together are one: `timeout -s INT` of GNU signals its child, and then its whole process group.
+const SAME: Duration = Duration::from_millis(200);
 
 /// Listens from the moment it is made; the default (the process dies at once) is off from then on.
 #[derive(Debug)]
@@ -12,56 +18,66 @@ pub(crate) struct Interrupt {
     ctrl_c: Signal,
     terminate: Signal,
     hangup: Option<Signal>,
+    heard: Heard,
     /// Held, so that it is not SIGHUP's default that happens.
     _deaf: Option<Signal>,
 }
 
 impl Interrupt {
-    /// Must be called inside the runtime.
+    /// SIGHUP too, unless `nohup` said otherwise. Must be called inside the runtime.
     pub(crate) fn listen() -> Result<Self, Error> {
-        Ok(Self {
-            ctrl_c: listen(SignalKind::interrupt(), "Ctrl-C")?,
-            terminate: listen(SignalKind::terminate(), "SIGTERM")?,
-            hangup: None,
-            _deaf: None,
-        })
+        // A listener would take the place of what `nohup` set; where that can't be seen, SIGHUP keeps its default.
+        let heard = std::fs::read_to_string("/proc/self/status").is_ok_and(|status| !ignores_hangup(&status));
+        let hangup = if heard { Some(listen(SignalKind::hangup(), "SIGHUP")?) } else { None };
+        Ok(Self { hangup, ..Self::without_hangup()? })
     }
 
     /// SIGHUP does nothing.
     pub(crate) fn listen_without_hangup() -> Result<Self, Error> {
-        Ok(Self { _deaf: Some(listen(SignalKind::hangup(), "SIGHUP")?), ..Self::listen()? })
+        Ok(Self { _deaf: Some(listen(SignalKind::hangup(), "SIGHUP")?), ..Self::without_hangup()? })
     }
 
-    /// For what must not be left half-way by a terminal that goes away: SIGHUP too, unless `nohup` said otherwise.
-    pub(crate) fn listen_hangup() -> Result<Self, Error> {
-        // A listener would take the place of what `nohup` set.
-        let ignored = std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hangup(&status));
-        let hangup = if ignored { None } else { Some(listen(SignalKind::hangup(), "SIGHUP")?) };
-        Ok(Self { hangup, ..Self::listen()? })
+    fn without_hangup() -> Result<Self, Error> {
+        Ok(Self {
+            ctrl_c: listen(SignalKind::interrupt(), "Ctrl-C")?,
+            terminate: listen(SignalKind::terminate(), "SIGTERM")?,
+            hangup: None,
+            heard: Heard::default(),
+            _deaf: None,
+        })
     }
 
-    /// Resolves at the next signal.
+    /// Resolves at the next signal; after the first one, only when somebody asks once more.
     pub(crate) async fn signalled(&mut self) {
-        let Self { ctrl_c, terminate, hangup, .. } = self;
-        let hangup = async {
-            match hangup {
-                Some(hangup) => hangup.recv().await,
-                None => std::future::pending().await,
+        loop {
+            let Self { ctrl_c, terminate, hangup, .. } = self;
+            let gone = async {
+                match hangup {
+                    Some(hangup) => hangup.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let what = tokio::select! {
+                _ = ctrl_c.recv() => What::Asked,
+                _ = terminate.recv() => What::Asked,
+                _ = gone => What::Gone,
+            };
+            if self.heard.counts(what, Instant::now()) {
+                return;
             }
-        };
-        tokio::select! {
-            _ = ctrl_c.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup => {}
         }
     }
 
-    /// Resolves when somebody asks once more: a terminal that goes away may send SIGHUP twice, by its shell and by the
-    /// kernel, and nobody is impatient then.
+    /// Resolves when somebody asks, and not for a terminal that goes away.
     pub(crate) async fn insisted(&mut self) {
-        tokio::select! {
-            _ = self.ctrl_c.recv() => {}
-            _ = self.terminate.recv() => {}
+        loop {
+            tokio::select! {
+                _ = self.ctrl_c.recv() => {}
+                _ = self.terminate.recv() => {}
+            }
+            if self.heard.counts(What::Asked, Instant::now()) {
+                return;
+            }
         }
     }
 
@@ -88,6 +104,35 @@ impl Interrupt {
     }
 }
 
+/// What a signal says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// Somebody wants it to end.
+    Asked,
+    /// The terminal is gone.
+    Gone,
+}
+
+/// When the last signal came.
+#[derive(Debug, Default)]
+struct Heard(Option<Instant>);
+
+impl Heard {
+    /// Whether a signal is one of its own. A terminal that goes away may send two, by its shell and by the kernel, and
+    /// nobody is impatient then.
+    fn counts(&mut self, what: What, now: Instant) -> bool {
+        let counts = match self.0 {
+            None => true,
+            Some(last) => what == What::Asked && now.duration_since(last) >= SAME,
+        };
+        // What does not count does not put off what comes after it.
+        if counts {
+            self.0 = Some(now);
+        }
+        counts
+    }
+}
+
 fn listen(kind: SignalKind, name: &str) -> Result<Signal, Error> {
     signal(kind)
         .map_err(|cause| Error::new(ExitCode::Failed, format!("cannot listen for {name}")).why(cause.to_string()))
@@ -103,6 +148,28 @@ fn ignores_hangup(status: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_who_asks_once_more_is_impatient() {
+        use What::{Asked, Gone};
+        for (signals, counted) in [
+            (&[(0, Asked)][..], &[true][..]),
+            (&[(0, Gone)], &[true]),
+            (&[(0, Asked), (3, Asked)], &[true, false]),
+            (&[(0, Asked), (150, Asked), (250, Asked)], &[true, false, true]),
+            (&[(0, Asked), (200, Asked)], &[true, true]),
+            (&[(0, Gone), (3, Gone), (900, Gone)], &[true, false, false]),
+            (&[(0, Gone), (900, Asked)], &[true, true]),
+            (&[(0, Asked), (900, Gone)], &[true, false]),
+        ] {
+            let (mut heard, start) = (Heard::default(), Instant::now());
+            let heard: Vec<bool> = signals
+                .iter()
+                .map(|(after, what)| heard.counts(*what, start + Duration::from_millis(*after)))
+                .collect();
+            assert_eq!(heard, counted, "{signals:?}");
+        }
+    }
 
     #[test]
     fn the_lowest_bit_of_the_ignored_signals_is_sighup() {

@@ -2,6 +2,7 @@
 
 mod live;
 pub(crate) mod paint;
+pub(crate) mod reader;
 pub(crate) mod table;
 
 use std::io::{self, IsTerminal as _, Write};

@@ -121,6 +121,14 @@ fn no_kubeconfig_is_an_error_with_the_next_step() {
 }
 
 #[test]
+fn the_help_of_deploy_names_all_that_is_bundled() {
+    let help = String::from_utf8(run(&["deploy", "--help"]).stdout).unwrap();
+    for name in ["service-a", "service-b", "jaeger"] {
+        assert!(help.split_once("Options:").unwrap().0.contains(name), "{name}: {help}");
+    }
+}
+
+#[test]
 fn a_client_side_dry_run_needs_no_cluster() {
     let output = run(&["deploy", "service-a", "--dry-run=client", "-o", "yaml", "-n", "shop"]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
@@ -306,8 +314,54 @@ fn ctrl_c_does_not_wait_for_a_credential_plugin() {
 }
 
 #[test]
-fn sigterm_ends_it_as_ctrl_c_does() {
-    assert_eq!(code(&interrupted("term", &["status"], "TERM")), 130);
+fn sigterm_and_a_terminal_that_goes_away_end_it_as_ctrl_c_does() {
+    for signal in ["TERM", "HUP"] {
+        for (verb, args) in [
+            ("status", &["status"][..]),
+            ("deploy", &["deploy", "service-a"]),
+            ("scale", &["scale", "service-a", "--replicas", "2"]),
+            ("delete", &["delete", "service-a"]),
+        ] {
+            let output = interrupted(&format!("{signal}-{verb}"), args, signal);
+            assert_eq!(output.status.code(), Some(130), "{signal} {verb}: {}", stderr(&output));
+            assert!(stderr(&output).contains("error: interrupted"), "{signal} {verb}: {}", stderr(&output));
+        }
+    }
+}
+
+#[test]
+fn what_nohup_started_outlives_its_terminal() {
+    let (listener, port) = silent_server();
+    let config = Kubeconfig::new("nohup", port);
+    let plain = msctl(&["--kubeconfig", config.path(), "deploy", "service-a"]);
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(plain.get_program()).args(plain.get_args());
+    command.env("HOME", "/nonexistent").env_remove("MSCTL_PROJECT").stdin(Stdio::null());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let connection = request(&listener);
+    send(&child, "HUP");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(child.try_wait().unwrap(), None);
+    send(&child, "TERM");
+    let output = child.wait_with_output().unwrap();
+    drop(connection);
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    assert!(stderr(&output).contains("error: interrupted"), "{}", stderr(&output));
+}
+
+#[test]
+fn logs_that_are_followed_end_when_nobody_reads_them_any_more() {
+    let (listener, port) = silent_server();
+    let config = Kubeconfig::new("nobody-reads", port);
+    let mut command = msctl(&["--kubeconfig", config.path(), "logs", "service-a", "--follow"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let connection = request(&listener);
+    let began = Instant::now();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    drop(connection);
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 #[test]

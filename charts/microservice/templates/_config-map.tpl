@@ -8,8 +8,10 @@
 {{- $_ := set $data "DRAIN_DELAY" (printf "%ds" (int64 .Values.drain.delaySeconds)) }}
 {{- $_ := set $data "DRAIN_TIMEOUT" (printf "%ds" (int64 .Values.drain.timeoutSeconds)) }}
 {{- end }}
+{{- if .Values.telemetry.enabled }}
 {{- $_ := set $data "OTEL_SERVICE_NAME" (include "microservice.name" .) }}
-{{- with .Values.telemetry.endpoint }}
+{{- end }}
+{{- with include "microservice.exportsTo" . }}
 {{- $_ := set $data "OTEL_EXPORTER_OTLP_ENDPOINT" . }}
 {{- end }}
 {{- if .Values.database.kind }}
@@ -21,6 +23,11 @@
 {{- $_ := set $data $name $value }}
 {{- end }}
 {{- toJson $data }}
+{{- end }}
+
+{{/* Where spans are sent; nothing when none are. */}}
+{{- define "microservice.exportsTo" -}}
+{{- if .Values.telemetry.enabled }}{{ .Values.telemetry.endpoint | default "" }}{{ end }}
 {{- end }}
 
 {{- define "microservice.configMap" -}}

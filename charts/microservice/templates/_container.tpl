@@ -35,21 +35,27 @@ ports:
 envFrom:
   - configMapRef:
       name: {{ include "microservice.name" . }}
+{{- /* apiVersion is the default: were it left out, the server would fill it in, and so change a map that has one owner. */}}
 env:
   - name: POD_NAME
     valueFrom:
       fieldRef:
+        apiVersion: v1
         fieldPath: metadata.name
   - name: POD_NAMESPACE
     valueFrom:
       fieldRef:
+        apiVersion: v1
         fieldPath: metadata.namespace
   - name: NODE_NAME
     valueFrom:
       fieldRef:
+        apiVersion: v1
         fieldPath: spec.nodeName
+  {{- if .Values.telemetry.enabled }}
   - name: OTEL_RESOURCE_ATTRIBUTES
     value: {{ include "microservice.resourceAttributes" . | quote }}
+  {{- end }}
 {{- range $kind := list "startup" "readiness" "liveness" }}
 {{ $kind }}Probe:
   {{- include "microservice.probe" (dict "admin" $.Values.admin.port "probe" (get $.Values.probes $kind)) | trim | nindent 2 }}

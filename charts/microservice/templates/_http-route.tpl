@@ -7,9 +7,13 @@ metadata:
   {{- include "microservice.annotations" . | nindent 2 }}
   {{- end }}
 spec:
+  {{- /* Group, kind and weight are the defaults: were they left out, the server would fill them in, and so change a list that has one
+  owner. */}}
   parentRefs:
     {{- range .Values.httpRoute.parentRefs }}
-    - name: {{ .name }}
+    - group: gateway.networking.k8s.io
+      kind: Gateway
+      name: {{ .name }}
       {{- with .namespace }}
       namespace: {{ . }}
       {{- end }}
@@ -32,6 +36,9 @@ spec:
             value: {{ .value | quote }}
         {{- end }}
       backendRefs:
-        - name: {{ include "microservice.name" . }}
+        - group: ""
+          kind: Service
+          name: {{ include "microservice.name" . }}
           port: {{ int .Values.service.port }}
+          weight: 1
 {{- end }}

@@ -52,7 +52,7 @@ spec:
           protocol: UDP
         - port: 53
           protocol: TCP
-    {{- if .Values.telemetry.endpoint }}
+    {{- if include "microservice.exportsTo" . }}
     - to:
         - namespaceSelector: {}
       ports:

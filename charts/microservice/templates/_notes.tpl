@@ -12,8 +12,8 @@ Call it from here, with plain kubectl:
   kubectl -n {{ $namespace }} port-forward service/{{ $name }} {{ $port }}:{{ $port }} &
   curl http://127.0.0.1:{{ $port }}{{ .Values.test.path }}
 
-Or with msctl, through the cluster's DNS{{ if .Values.telemetry.endpoint }}, every hop shown{{ end }}:
-  msctl -n {{ $namespace }} call {{ $name }}{{ .Values.test.path }}{{ if .Values.telemetry.endpoint }} --trace{{ end }}
+Or with msctl, through the cluster's DNS{{ if include "microservice.exportsTo" . }}, every hop shown{{ end }}:
+  msctl -n {{ $namespace }} call {{ $name }}{{ .Values.test.path }}{{ if include "microservice.exportsTo" . }} --trace{{ end }}
 
 Test it from inside:
   helm -n {{ $namespace }} test {{ .Release.Name }}

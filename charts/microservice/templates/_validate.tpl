@@ -3,8 +3,8 @@ What the schema can't say: which values have to be there once a user's nulls hav
 The same rules, under the same paths, are in ctl/manifests/src/values/resolve.rs; tests hold the two together.
 */}}
 {{- define "microservice.required" -}}
-component image image.pullPolicy service service.port admin probes resources database telemetry drain drain.by drain.delaySeconds
-drain.timeoutSeconds rollout rollout.maxSurge rollout.maxUnavailable rollout.progressDeadlineSeconds
+component image image.pullPolicy service service.port admin probes resources database telemetry telemetry.enabled drain drain.by
+drain.delaySeconds drain.timeoutSeconds rollout rollout.maxSurge rollout.maxUnavailable rollout.progressDeadlineSeconds
 rollout.revisionHistoryLimit autoscaling autoscaling.enabled autoscaling.minReplicas autoscaling.maxReplicas
 podDisruptionBudget podDisruptionBudget.enabled podDisruptionBudget.maxUnavailable networkPolicy networkPolicy.enabled
 networkPolicy.egress networkPolicy.egress.enabled ingress ingress.enabled httpRoute httpRoute.enabled serviceAccount

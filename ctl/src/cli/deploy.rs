@@ -6,6 +6,12 @@ use clap::{Args, ValueEnum};
 
 use super::{OutputArgs, WaitArgs};
 
+/// What a person may name.
+fn services() -> String {
+    let bundled: Vec<&str> = manifests::values::bundled().collect();
+    format!("Services: a bundled one ({}), or any name with --image and --port", bundled.join(", "))
+}
+
 /// Deploy services and wait until they are ready, or say why they cannot be
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -20,8 +26,7 @@ use super::{OutputArgs, WaitArgs};
 A deploy does not touch the replicas that a person or an autoscaler has set since, unless --replicas or
 --set replicas asks for it.")]
 pub(crate) struct DeployArgs {
-    /// Services: a bundled one (service-a, service-b), or any name with --image and --port
-    #[arg(required = true, value_name = "SERVICE")]
+    #[arg(required = true, value_name = "SERVICE", help = services())]
     pub(crate) services: Vec<String>,
     #[command(flatten)]
     pub(crate) values: ValuesArgs,

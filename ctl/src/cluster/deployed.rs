@@ -7,7 +7,7 @@ use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::api::ListParams;
-use kube::{Api, Resource};
+use kube::{Api, Resource, ResourceExt as _};
 use reach::Cluster;
 use serde::de::DeserializeOwned;
 
@@ -98,12 +98,25 @@ where
     }
 }
 
+/// Whether there is a Deployment of this name that is no service of ours. When that can't be seen, none is known of.
+async fn is_foreign(cluster: &Cluster, service: &str) -> bool {
+    let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let found = api.get_metadata_opt(service).await.ok().flatten();
+    found.is_some_and(|found| found.labels().get(NAME_LABEL).is_none_or(|name| name != service))
+}
+
 /// The error for a service that is not there: its namespace may be missing, or its name misspelt.
 pub(crate) async fn unknown(cluster: &Cluster, action: &str, service: &str) -> Error {
     match namespace::exists(cluster).await {
         Ok(true) => {}
         Ok(false) => return namespace::missing(cluster, action, false).await,
         Err(error) => return error,
+    }
+    if is_foreign(cluster, service).await {
+        return Error::new(ExitCode::Failed, format!("cannot {action}"))
+            .why(format!("deployment.apps/{service} was made neither by msctl nor by its charts"))
+            .place(session::place(cluster))
+            .next(format!("kubectl describe deployment {service} -n {}", cluster.namespace));
     }
     let query = ListParams::default().labels(TRACK_LABEL);
     let deployed = list::<Deployment>(cluster, Scope::Namespace, query).await.unwrap_or_default();

@@ -119,21 +119,69 @@ impl MissingRight {
         format!("user {} may not {} {} {place}", self.user, self.verb, self.object())
     }
 
-    /// The role that is missing, in a command that makes it.
+    /// What gives it: one command for all that the verbs do, so that the next right is not missing next.
     fn remedy(&self) -> String {
-        let (kind, place) = match &self.namespace {
-            Some(namespace) => ("role", format!(" -n {namespace}")),
-            None => ("clusterrole", String::new()),
+        let reads = ["get", "list", "watch"].contains(&self.verb.as_str());
+        let whole_cluster = self.namespace.is_none() || (self.resource == "namespaces" && !reads);
+        let role = match &self.namespace {
+            Some(namespace) if !whole_cluster && self.is_in_edit() => {
+                let bind = format!("kubectl create rolebinding msctl-edit --clusterrole=edit {}", self.subject());
+                let view = if reads { "; `view` in place of `edit` is enough for status and logs" } else { "" };
+                return format!("have an administrator run `{bind} -n {namespace}`{view}");
+            }
+            None if reads && self.is_in_edit() => {
+                let bind =
+                    format!("kubectl create clusterrolebinding msctl-view --clusterrole=view {}", self.subject());
+                return format!("have an administrator run `{bind}`");
+            }
+            // Of an addition to Kubernetes, which its own roles do not know.
+            Some(namespace) if !whole_cluster => Role { cluster: "", verbs: ALL, place: format!(" -n {namespace}") },
+            // The one that is patched is made when it is missing.
+            _ if self.resource == "namespaces" => {
+                Role { cluster: "cluster", verbs: "get,create,patch", place: String::new() }
+            }
+            _ => Role { cluster: "cluster", verbs: &self.verb, place: String::new() },
         };
+        let (name, Role { cluster, verbs, place }) = (self.resource.replace('/', "-"), role);
+        let resource = self.object();
         format!(
-            "have an administrator run `kubectl create {kind} msctl-{} --verb={} --resource={}{place}` and bind it \
-             to {}",
-            self.verb,
-            self.verb,
-            self.object(),
-            self.user
+            "have an administrator run `kubectl create {cluster}role msctl-{name} --verb={verbs} --resource={resource}{place} && \
+             kubectl create {cluster}rolebinding msctl-{name} --{cluster}role=msctl-{name} {}{place}`",
+            self.subject()
         )
     }
+
+    /// Whether Kubernetes' own role `edit` knows the kind.
+    fn is_in_edit(&self) -> bool {
+        const GROUPS: [&str; 7] =
+            ["", "apps", "autoscaling", "batch", "coordination.k8s.io", "networking.k8s.io", "policy"];
+        GROUPS.contains(&self.group.as_str()) && self.verb != "impersonate"
+    }
+
+    /// Whom to bind, as a flag of kubectl.
+    fn subject(&self) -> String {
+        let (flag, name) = match self.user.strip_prefix("system:serviceaccount:") {
+            Some(account) => ("serviceaccount", account),
+            None => ("user", self.user.as_str()),
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._/:@+".contains(c);
+        if name.chars().all(plain) {
+            return format!("--{flag}={name}");
+        }
+        // As a shell reads it back: a user may have any name.
+        format!("--{flag}='{}'", name.replace('\'', r"'\''"))
+    }
+}
+
+/// What msctl does with objects.
+const ALL: &str = "get,list,watch,create,patch,delete";
+
+/// A role of our own, for what none of Kubernetes' gives.
+struct Role<'a> {
+    /// The start of its kind.
+    cluster: &'static str,
+    verbs: &'a str,
+    place: String,
 }
 
 #[cfg(test)]
@@ -155,7 +203,77 @@ mod tests {
         assert_eq!(error.code(), ExitCode::Forbidden);
         let text = error.to_string();
         assert!(text.contains("user eve may not patch deployments.apps/scale in namespace shop"), "{text}");
-        assert!(text.contains("--verb=patch --resource=deployments.apps/scale -n shop"), "{text}");
+        assert!(text.contains("next: have an administrator run `kubectl create rolebinding"), "{text}");
+    }
+
+    #[test]
+    fn a_missing_right_is_given_by_a_command_that_gives_what_is_missing_next_too() {
+        let edit = "kubectl create rolebinding msctl-edit --clusterrole=edit";
+        for (user, verb, resource, group, place, command) in [
+            ("eve", "patch", "services", "", "shop", format!("`{edit} --user=eve -n shop`")),
+            ("eve", "create", "leases", "coordination.k8s.io", "shop", format!("`{edit} --user=eve -n shop`")),
+            ("eve", "create", "pods/portforward", "", "shop", format!("`{edit} --user=eve -n shop`")),
+            ("eve", "list", "pods", "", "shop", format!("`{edit} --user=eve -n shop`; `view` in place of `edit`")),
+            (
+                "system:serviceaccount:ci:deployer",
+                "patch",
+                "deployments",
+                "apps",
+                "shop",
+                format!("`{edit} --serviceaccount=ci:deployer -n shop`"),
+            ),
+            ("Eve O'Neill", "patch", "services", "", "shop", format!(r"`{edit} --user='Eve O'\''Neill' -n shop`")),
+            (
+                "eve",
+                "patch",
+                "httproutes",
+                "gateway.networking.k8s.io",
+                "shop",
+                "`kubectl create role msctl-httproutes --verb=get,list,watch,create,patch,delete \
+                 --resource=httproutes.gateway.networking.k8s.io -n shop && kubectl create rolebinding msctl-httproutes \
+                 --role=msctl-httproutes --user=eve -n shop`"
+                    .to_owned(),
+            ),
+            (
+                "eve",
+                "list",
+                "deployments",
+                "apps",
+                "",
+                "`kubectl create clusterrolebinding msctl-view --clusterrole=view --user=eve`".to_owned(),
+            ),
+            (
+                "eve",
+                "patch",
+                "namespaces",
+                "",
+                "shop",
+                "`kubectl create clusterrole msctl-namespaces --verb=get,create,patch --resource=namespaces && \
+                 kubectl create clusterrolebinding msctl-namespaces --clusterrole=msctl-namespaces --user=eve`"
+                    .to_owned(),
+            ),
+            (
+                "eve",
+                "impersonate",
+                "users",
+                "",
+                "",
+                "`kubectl create clusterrole msctl-users --verb=impersonate --resource=users && kubectl create \
+                 clusterrolebinding msctl-users --clusterrole=msctl-users --user=eve`"
+                    .to_owned(),
+            ),
+        ] {
+            let scope = if place.is_empty() {
+                "at the cluster scope".to_owned()
+            } else {
+                format!("in the namespace \"{place}\"")
+            };
+            let message = format!(
+                "x is forbidden: User \"{user}\" cannot {verb} resource \"{resource}\" in API group \"{group}\" {scope}"
+            );
+            let remedy = MissingRight::parse(&message).unwrap().remedy();
+            assert!(remedy.contains(&command), "{remedy}\n{command}");
+        }
     }
 
     #[tokio::test]

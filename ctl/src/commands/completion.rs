@@ -1,6 +1,6 @@
 //! `msctl completion`: a shell's completion script.
 
-use clap::CommandFactory as _;
+use clap::{Command, CommandFactory as _};
 
 use crate::cli::Cli;
 use crate::cli::completion::{CompletionArgs, Shell};
@@ -19,8 +19,16 @@ fn script(shell: Shell) -> String {
         Shell::Fish => clap_complete::Shell::Fish,
     };
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "msctl", &mut script);
+    clap_complete::generate(shell, &mut typed(&Cli::command()), "msctl", &mut script);
     String::from_utf8_lossy(&script).into_owned()
+}
+
+/// The command line without the verbs that msctl itself runs: the scripts would offer what the help does not show.
+fn typed(cli: &Command) -> Command {
+    Command::new("msctl")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(cli.get_arguments())
+        .subcommands(cli.get_subcommands().filter(|verb| !verb.is_hide_set()))
 }
 
 #[cfg(test)]
@@ -34,6 +42,19 @@ mod tests {
             for verb in ["deploy", "scale", "call", "status", "trace", "delete", "completion"] {
                 assert!(script.contains(verb), "{shell:?} does not know {verb}");
             }
+            assert!(script.contains("--kubeconfig"), "{shell:?} does not know what all verbs take");
         }
+    }
+
+    #[test]
+    fn no_shell_offers_what_the_help_hides() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+            assert!(!script(shell).contains("guard"), "{shell:?}");
+        }
+        // `relay` is also a value of --via.
+        let verbs = |cli: &Command| cli.get_subcommands().map(|verb| verb.get_name().to_owned()).collect::<Vec<_>>();
+        let (all, typed) = (verbs(&Cli::command()), verbs(&typed(&Cli::command())));
+        let hidden: Vec<&String> = all.iter().filter(|verb| !typed.contains(verb)).collect();
+        assert_eq!(hidden, ["guard", "relay"]);
     }
 }

@@ -15,7 +15,7 @@ use crate::cli::Globals;
 use crate::cli::logs::{LogFormat, LogsArgs};
 use crate::error::{Error, ExitCode};
 use crate::interrupt::Interrupt;
-use crate::output::Printer;
+use crate::output::{Printer, reader};
 use crate::platform::Platform;
 
 /// Lines that are written at once, when so many have come.
@@ -57,6 +57,7 @@ pub(crate) async fn run(args: LogsArgs, globals: &Globals, printer: &Printer) ->
         // The way to end what has no end of its own: no error to be told.
         () = interrupt.signalled() => Ok(ExitCode::Interrupted),
         outcome = work => outcome,
+        () = reader::gone() => Ok(ExitCode::Done),
     }
 }
 

@@ -87,6 +87,10 @@ fn environment(values: &Values) -> std::collections::BTreeMap<String, String> {
         env.insert("DRAIN_DELAY".to_owned(), format!("{}s", values.drain.delay_seconds));
         env.insert("DRAIN_TIMEOUT".to_owned(), format!("{}s", values.drain.timeout_seconds));
     }
+    if !values.telemetry.enabled {
+        // The supervisor says where traces go, whatever the service.
+        env.insert("OTEL_SDK_DISABLED".to_owned(), "true".to_owned());
+    }
     let attributes = &values.telemetry.resource_attributes;
     if !attributes.is_empty() {
         let attributes: Vec<String> = attributes.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -184,6 +188,13 @@ mod tests {
         assert_eq!((own.env["DRAIN_DELAY"].as_str(), own.drain_delay_ms, own.stop_timeout_ms), ("2s", 0, 20_000));
         let other = orders("    local: {drain: {by: kubelet, delaySeconds: 2, timeoutSeconds: 3}}\n", &[]).unwrap();
         assert_eq!((other.env.get("DRAIN_DELAY"), other.drain_delay_ms, other.stop_timeout_ms), (None, 2_000, 18_000));
+    }
+
+    #[test]
+    fn a_service_that_is_to_be_told_of_no_traces_sends_none() {
+        let disabled = |set: &[&str]| orders("", set).unwrap().env.get("OTEL_SDK_DISABLED").cloned();
+        assert_eq!(disabled(&[]), None);
+        assert_eq!(disabled(&["telemetry.enabled=false"]).as_deref(), Some("true"));
     }
 
     #[test]

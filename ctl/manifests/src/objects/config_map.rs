@@ -31,8 +31,10 @@ pub(super) fn data(release: &Release<'_>, values: &Values) -> Data {
         set("DRAIN_DELAY", format!("{}s", values.drain.delay_seconds));
         set("DRAIN_TIMEOUT", format!("{}s", values.drain.timeout_seconds));
     }
-    set("OTEL_SERVICE_NAME", release.name.to_owned());
-    if let Some(endpoint) = values.telemetry.endpoint.as_deref().filter(|endpoint| !endpoint.is_empty()) {
+    if values.telemetry.enabled {
+        set("OTEL_SERVICE_NAME", release.name.to_owned());
+    }
+    if let Some(endpoint) = values.telemetry.exports_to() {
         set("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.to_owned());
     }
     data.extend(database::variable(release, values));

@@ -69,24 +69,27 @@ fn ports(values: &Values) -> Vec<ContainerPort> {
 
 /// Where the pod runs, for traces; everything else comes from the `ConfigMap`.
 fn environment(values: &Values) -> Vec<EnvVar> {
+    // The version is the default. A server that fills it in changes the whole of an atomic map, which whoever applies the
+    // objects by other means then owns.
     let field = |name: &str, path: &str| EnvVar {
         name: name.to_owned(),
         value_from: Some(EnvVarSource {
-            field_ref: Some(ObjectFieldSelector { field_path: path.to_owned(), api_version: None }),
+            field_ref: Some(ObjectFieldSelector { field_path: path.to_owned(), api_version: Some("v1".to_owned()) }),
             ..EnvVarSource::default()
         }),
         value: None,
     };
-    vec![
+    let attributes = values.telemetry.enabled.then(|| EnvVar {
+        name: "OTEL_RESOURCE_ATTRIBUTES".to_owned(),
+        value: Some(resource_attributes(values)),
+        value_from: None,
+    });
+    let pod = [
         field("POD_NAME", "metadata.name"),
         field("POD_NAMESPACE", "metadata.namespace"),
         field("NODE_NAME", "spec.nodeName"),
-        EnvVar {
-            name: "OTEL_RESOURCE_ATTRIBUTES".to_owned(),
-            value: Some(resource_attributes(values)),
-            value_from: None,
-        },
-    ]
+    ];
+    pod.into_iter().chain(attributes).collect()
 }
 
 /// Kubernetes fills in the `$(…)`, from variables that come before this one.

@@ -1,5 +1,8 @@
 //! `HTTPRoute` of the Gateway API (<https://gateway-api.sigs.k8s.io/reference/spec/>), which is no part of Kubernetes' own API: the
 //! fields that are used here, typed.
+//!
+//! Group, kind and weight are the defaults. A server that fills them in changes the whole of an atomic list, which whoever
+//! applies the route by other means then owns.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::{Metadata, NamespaceResourceScope, Resource};
@@ -34,6 +37,8 @@ pub struct HttpRouteSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ParentReference {
+    pub group: &'static str,
+    pub kind: &'static str,
     pub name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
@@ -68,8 +73,11 @@ pub struct PathMatch {
 /// A Service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BackendRef {
+    pub group: &'static str,
+    pub kind: &'static str,
     pub name: String,
     pub port: u16,
+    pub weight: u16,
 }
 
 impl Resource for HttpRoute {
@@ -112,6 +120,8 @@ impl Serialize for HttpRoute {
 pub(super) fn build(release: &Release<'_>, values: &Values) -> HttpRoute {
     let route = &values.http_route;
     let parents = route.parent_refs.iter().map(|parent| ParentReference {
+        group: HttpRoute::GROUP,
+        kind: "Gateway",
         name: parent.name.clone(),
         namespace: parent.namespace.clone(),
         section_name: parent.section_name.clone(),
@@ -124,7 +134,8 @@ pub(super) fn build(release: &Release<'_>, values: &Values) -> HttpRoute {
         };
         RouteMatch { path: PathMatch { kind, value: path.value.0.clone() } }
     });
-    let backend = BackendRef { name: release.name.to_owned(), port: values.service.port };
+    let backend =
+        BackendRef { group: "", kind: "Service", name: release.name.to_owned(), port: values.service.port, weight: 1 };
     HttpRoute {
         metadata: labels::annotated(release, values, &route.annotations),
         spec: HttpRouteSpec {

@@ -69,7 +69,7 @@ fn egress(values: &Values) -> Vec<NetworkPolicyEgressRule> {
     let peers = (!to.is_empty()).then_some(NetworkPolicyEgressRule { to: Some(to), ports: None });
     // Wherever the cluster's DNS is: a pod, or the node's cache.
     let dns = NetworkPolicyEgressRule { to: None, ports: Some(vec![port(DNS_PORT, "UDP"), port(DNS_PORT, "TCP")]) };
-    let exports = values.telemetry.endpoint.as_deref().is_some_and(|endpoint| !endpoint.is_empty());
+    let exports = values.telemetry.exports_to().is_some();
     let anywhere =
         NetworkPolicyPeer { namespace_selector: Some(LabelSelector::default()), ..NetworkPolicyPeer::default() };
     let traces = exports.then(|| NetworkPolicyEgressRule {

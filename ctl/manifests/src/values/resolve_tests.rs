@@ -47,10 +47,13 @@ fn a_wrong_type_is_named_with_what_is_allowed() {
         problem_of(json!({"service": {"port": "http"}})),
         "service.port: `http` is a string; allowed: a whole number from 1 to 65535"
     );
-    assert_eq!(problem_of(json!({"replicas": 1.5})), "replicas: 1.5 is a number; allowed: a whole number, 0 or more");
+    assert_eq!(
+        problem_of(json!({"replicas": 1.5})),
+        "replicas: 1.5 is a number; allowed: a whole number from 0 to 2147483647"
+    );
     assert_eq!(
         problem_of(json!({"replicas": true})),
-        "replicas: true is a boolean; allowed: a whole number, 0 or more"
+        "replicas: true is a boolean; allowed: a whole number from 0 to 2147483647"
     );
     assert_eq!(problem_of(json!({"resources": []})), "resources: it is a list; allowed: a map");
 }

@@ -97,6 +97,10 @@ fn titled(schema: &Value, title: &str) -> Value {
 fn simplify(schema: &mut Value) {
     each_schema(schema, &mut |map| {
         map.remove("default");
+        // What a type of 32 bits can't hold would be refused later, without the key.
+        if map.get("format").is_some_and(|format| format == "int32") {
+            map.entry("maximum").or_insert(i32::MAX.into());
+        }
         if map.get("format").and_then(Value::as_str).is_some_and(|format| formats::named(format).is_none()) {
             map.remove("format");
         }

@@ -156,3 +156,44 @@ fn services_and_their_policies_meet_the_pods_labels() {
         }
     }
 }
+
+/// Atomic maps and lists have one owner: were the server to fill in a default, whoever applied the objects first would own another
+/// value than msctl's or the chart's, and everybody after would be refused.
+#[test]
+fn what_the_server_would_add_to_an_atomic_map_or_list_is_written() {
+    let defaults = [
+        ("fieldRef", &["apiVersion"][..]),
+        ("resourceFieldRef", &["divisor"]),
+        ("parentRefs", &["group", "kind"]),
+        ("backendRefs", &["group", "kind", "weight"]),
+    ];
+    let mut found = BTreeSet::new();
+    for (name, object) in everything() {
+        // Of these, only a NetworkPolicy's ports are in a list without keys.
+        let ports = if object["kind"] == "NetworkPolicy" { &[("ports", &["protocol"][..])][..] } else { &[] };
+        for (key, fields) in defaults.iter().chain(ports) {
+            for value in at_any_depth(&object, key) {
+                found.insert(*key);
+                let missing: Vec<_> = fields.iter().filter(|field| value[**field].is_null()).collect();
+                assert!(missing.is_empty(), "{name}: {key} without {missing:?}");
+            }
+        }
+    }
+    assert_eq!(Vec::from_iter(found), ["backendRefs", "fieldRef", "parentRefs", "ports"]);
+}
+
+/// Every value of a key, and for a list its items.
+fn at_any_depth<'a>(value: &'a Value, key: &str) -> Vec<&'a Value> {
+    match value {
+        Value::Object(map) => map
+            .iter()
+            .flat_map(|(name, value)| match value {
+                Value::Array(items) if name == key => items.iter().collect(),
+                value if name == key => vec![value],
+                value => at_any_depth(value, key),
+            })
+            .collect(),
+        Value::Array(items) => items.iter().flat_map(|item| at_any_depth(item, key)).collect(),
+        _ => Vec::new(),
+    }
+}

@@ -11,6 +11,8 @@ use crate::error_chain::{find, root_cause};
 pub enum ConnectError {
     #[error("no kubeconfig found; looked at {}", list_paths(looked))]
     NoKubeconfig { looked: Vec<PathBuf> },
+    #[error("{} has no contexts", list_paths(files))]
+    NoContexts { files: Vec<PathBuf> },
     #[error("cannot read kubeconfig {}: {}", path.display(), root_cause(source))]
     ReadKubeconfig {
         path: PathBuf,
@@ -43,6 +45,9 @@ impl ConnectError {
         Some(match self {
             Self::NoKubeconfig { .. } => {
                 "set KUBECONFIG or pass --kubeconfig FILE; a local cluster writes one: `kind create cluster` or `minikube start`".into()
+            }
+            Self::NoContexts { .. } => {
+                "pass --kubeconfig FILE with one that has; a local cluster adds its own: `kind create cluster` or `minikube start`".into()
             }
             Self::ReadKubeconfig { path, .. } => format!("kubectl config view --kubeconfig {}", path.display()),
             Self::NoCurrentContext { known } => match known.first() {

@@ -44,6 +44,13 @@ impl Sources {
         }
         self.home.iter().map(|home| home.join(".kube").join("config")).collect()
     }
+
+    /// There is no file, or nothing in those that are there.
+    fn nothing(&self) -> ConnectError {
+        let looked = self.candidates();
+        let files: Vec<PathBuf> = looked.iter().filter(|path| path.exists()).cloned().collect();
+        if files.is_empty() { ConnectError::NoKubeconfig { looked } } else { ConnectError::NoContexts { files } }
+    }
 }
 
 impl KubeOptions {
@@ -60,7 +67,7 @@ pub(super) async fn load(options: &KubeOptions) -> Result<Target, ConnectError> 
     match read(&sources)? {
         Some(merged) => choose(merged, options).await,
         None if options.context.is_none() && in_pod() => in_cluster(options),
-        None => Err(ConnectError::NoKubeconfig { looked: sources.candidates() }),
+        None => Err(sources.nothing()),
     }
 }
 
@@ -95,6 +102,7 @@ async fn choose(merged: Kubeconfig, options: &KubeOptions) -> Result<Target, Con
     let name = match (&options.context, &merged.current_context) {
         (Some(name), _) => name.clone(),
         (None, Some(current)) if !current.is_empty() => current.clone(),
+        _ if known.is_empty() => return Err(ConnectError::NoContexts { files: options.files() }),
         _ => return Err(ConnectError::NoCurrentContext { known }),
     };
     let Some(context) = merged.contexts.iter().find(|c| c.name == name).and_then(|c| c.context.clone()) else {
@@ -215,6 +223,23 @@ users:
         let flag = Sources { flag: Some("/nowhere/a".into()), ..Sources::default() };
         let error = read(&flag).unwrap_err();
         assert!(error.to_string().contains("/nowhere/a"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_file_without_contexts_is_told_from_one_that_is_missing() {
+        let path = std::env::temp_dir().join(format!("reach-no-contexts-{}", std::process::id()));
+        let options = KubeOptions { kubeconfig: Some(path.clone()), ..KubeOptions::default() };
+        for content in
+            ["", "apiVersion: v1\nkind: Config\n", "clusters: [{name: one, cluster: {server: 'https://192.0.2.1'}}]\n"]
+        {
+            std::fs::write(&path, content).unwrap();
+            let error = load(&options).await.unwrap_err();
+            assert_eq!(error.to_string(), format!("{} has no contexts", path.display()), "{content}");
+            assert!(error.hint().unwrap().contains("--kubeconfig FILE"), "{content}");
+        }
+        std::fs::remove_file(path).unwrap();
+        let missing = Sources { home: Some("/nowhere".into()), ..Sources::default() };
+        assert!(matches!(missing.nothing(), ConnectError::NoKubeconfig { .. }));
     }
 
     #[test]

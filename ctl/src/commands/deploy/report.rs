@@ -131,6 +131,8 @@ impl ServiceReport {
     pub(super) fn print_objects(&self, printer: &Printer, format: Format, note: &str) -> Result<(), Error> {
         for object in &self.objects {
             match format {
+                // A script goes on with what it is given.
+                Format::Name if object.action == Action::Deleted => {}
                 Format::Name => printer.line(&object.object)?,
                 Format::Table | Format::Wide if object.action == Action::Unchanged && note.is_empty() => {}
                 Format::Table | Format::Wide => printer.line(&format!("{} {}{note}", object.object, object.action))?,

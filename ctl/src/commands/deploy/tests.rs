@@ -118,6 +118,20 @@ async fn what_is_no_longer_wanted_is_deleted_and_shown() {
 }
 
 #[tokio::test]
+async fn names_are_those_of_what_is_there_afterwards() {
+    let double = ready();
+    double.put("/api/v1/namespaces/shop", json!({}));
+    let scaler = "horizontalpodautoscaler.autoscaling/service-a";
+    let set = ["service-a", "-o", "name", "--set", "autoscaling.enabled=true"];
+    let (_, out, _) = deploy(&double, &set).await;
+    assert!(out.contains(scaler), "{out}");
+    for args in [&["service-a", "-o", "name", "--dry-run=server"][..], &["service-a", "-o", "name"]] {
+        let (_, out, _) = deploy(&double, args).await;
+        assert!(out.contains("deployment.apps/service-a") && !out.contains(scaler), "{args:?}: {out}");
+    }
+}
+
+#[tokio::test]
 async fn a_missing_namespace_is_an_error_and_made_on_request() {
     let double = ready();
     let mut cluster = double.cluster();

@@ -117,6 +117,22 @@ async fn labels_choose() {
 }
 
 #[tokio::test]
+async fn a_deployment_of_somebody_elses_is_told_from_one_that_is_missing() {
+    let double = shop();
+    double.put("/api/v1/namespaces/shop", json!({}));
+    double.put(
+        "/apis/apps/v1/namespaces/shop/deployments/orders",
+        json!({ "metadata": { "labels": { "app": "orders" } } }),
+    );
+    let text = run(&double, &["orders"]).await.0.unwrap_err().to_string();
+    assert!(text.contains("deployment.apps/orders was made neither by msctl nor by its charts"), "{text}");
+    assert!(text.contains("next: kubectl describe deployment orders -n shop"), "{text}");
+    // One of ours that was not chosen is another matter.
+    let text = run(&double, &["service-a", "-l", "app.kubernetes.io/name=x"]).await.0.unwrap_err().to_string();
+    assert!(text.contains("there is no service service-a"), "{text}");
+}
+
+#[tokio::test]
 async fn an_unknown_service_and_an_unknown_namespace_are_errors() {
     let double = shop();
     double.put("/api/v1/namespaces/shop", json!({}));

@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 const MOMENT: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(local: &Local, services: &[String], aim: Option<&Aim>) -> Result<ExitCode, Error> {
-    let mut interrupt = Interrupt::listen_hangup()?;
+    let mut interrupt = Interrupt::listen()?;
     let printer = Printer::from_environment();
     if let Some(aim) = aim {
         printer.aim(aim.clone());

@@ -34,7 +34,7 @@ pub(super) async fn run(
     aim: Option<&Aim>,
 ) -> Result<ExitCode, Error> {
     let mut interrupt = match place {
-        Where::Terminal => Interrupt::listen_hangup()?,
+        Where::Terminal => Interrupt::listen()?,
         // It has no terminal that could go away.
         Where::Background => Interrupt::listen_without_hangup()?,
     };

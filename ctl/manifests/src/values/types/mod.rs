@@ -171,6 +171,8 @@ pub struct Admin {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Telemetry {
+    /// Whether the service is told of traces at all. Off, it gets none of the `OTEL_*` variables, whatever the endpoint.
+    pub enabled: bool,
     /// OTLP over HTTP, such as <http://jaeger:4318>; nothing is exported when unset or empty.
     #[serde(default)]
     #[schemars(extend("format" = "http-url"))]
@@ -179,6 +181,13 @@ pub struct Telemetry {
     #[serde(default)]
     #[schemars(schema_with = "scalars::resource_attributes_schema")]
     pub resource_attributes: BTreeMap<String, String>,
+}
+
+impl Telemetry {
+    /// Where spans are sent, if they are.
+    pub(crate) fn exports_to(&self) -> Option<&str> {
+        self.endpoint.as_deref().filter(|endpoint| self.enabled && !endpoint.is_empty())
+    }
 }
 
 /// The service account of the pods.

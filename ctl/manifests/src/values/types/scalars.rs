@@ -69,6 +69,7 @@ impl JsonSchema for Percent {
             "type": ["string", "integer"],
             "format": "percent",
             "minimum": 0,
+            "maximum": i32::MAX,
         })
     }
 }
