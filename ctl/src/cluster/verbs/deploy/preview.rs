@@ -61,7 +61,8 @@ async fn server(wait: &Wait<'_>, wanted: &[Wanted], args: &DeployArgs) -> Result
     if !namespace::exists(cluster).await? {
         return Err(namespace::missing(cluster, "check the deploy", false)
             .await
-            .why("the API server checks objects only in a namespace that exists"));
+            .why("the API server checks objects only in a namespace that exists")
+            .next(format!("kubectl create namespace {}, or --dry-run=client, which needs none", cluster.namespace)));
     }
     for wanted in wanted {
         let manifests = objects(wanted, &cluster.namespace)?;
