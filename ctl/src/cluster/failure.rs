@@ -125,13 +125,14 @@ impl MissingRight {
         let whole_cluster = self.namespace.is_none() || (self.resource == "namespaces" && !reads);
         let role = match &self.namespace {
             Some(namespace) if !whole_cluster && self.is_in_edit() => {
-                let bind = format!("kubectl create rolebinding msctl-edit --clusterrole=edit {}", self.subject());
+                let (name, subject) = (self.binding("edit"), self.subject());
+                let bind = format!("kubectl create rolebinding {name} --clusterrole=edit {subject}");
                 let view = if reads { "; `view` in place of `edit` is enough for status and logs" } else { "" };
                 return format!("have an administrator run `{bind} -n {namespace}`{view}");
             }
             None if reads && self.is_in_edit() => {
-                let bind =
-                    format!("kubectl create clusterrolebinding msctl-view --clusterrole=view {}", self.subject());
+                let (name, subject) = (self.binding("view"), self.subject());
+                let bind = format!("kubectl create clusterrolebinding {name} --clusterrole=view {subject}");
                 return format!("have an administrator run `{bind}`");
             }
             // Of an addition to Kubernetes, which its own roles do not know.
@@ -156,6 +157,13 @@ impl MissingRight {
         const GROUPS: [&str; 7] =
             ["", "apps", "autoscaling", "batch", "coordination.k8s.io", "networking.k8s.io", "policy"];
         GROUPS.contains(&self.group.as_str()) && self.verb != "impersonate"
+    }
+
+    /// The name of a binding of `role`, which others may have as well: of letters that every kind of name takes.
+    fn binding(&self, role: &str) -> String {
+        let user = self.user.strip_prefix("system:serviceaccount:").unwrap_or(&self.user).to_lowercase();
+        let words = user.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        ["msctl", role].into_iter().chain(words).collect::<Vec<_>>().join("-")
     }
 
     /// Whom to bind, as a flag of kubectl.
@@ -208,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_missing_right_is_given_by_a_command_that_gives_what_is_missing_next_too() {
-        let edit = "kubectl create rolebinding msctl-edit --clusterrole=edit";
+        let edit = "kubectl create rolebinding msctl-edit-eve --clusterrole=edit";
         for (user, verb, resource, group, place, command) in [
             ("eve", "patch", "services", "", "shop", format!("`{edit} --user=eve -n shop`")),
             ("eve", "create", "leases", "coordination.k8s.io", "shop", format!("`{edit} --user=eve -n shop`")),
@@ -220,9 +228,10 @@ mod tests {
                 "deployments",
                 "apps",
                 "shop",
-                format!("`{edit} --serviceaccount=ci:deployer -n shop`"),
+                "`kubectl create rolebinding msctl-edit-ci-deployer --clusterrole=edit --serviceaccount=ci:deployer -n shop`"
+                    .to_owned(),
             ),
-            ("Eve O'Neill", "patch", "services", "", "shop", format!(r"`{edit} --user='Eve O'\''Neill' -n shop`")),
+            ("Eve O'Neill", "patch", "services", "", "shop", format!(r"msctl-edit-eve-o-neill --clusterrole=edit --user='Eve O'\''Neill' -n shop`")),
             (
                 "eve",
                 "patch",
@@ -240,7 +249,7 @@ mod tests {
                 "deployments",
                 "apps",
                 "",
-                "`kubectl create clusterrolebinding msctl-view --clusterrole=view --user=eve`".to_owned(),
+                "`kubectl create clusterrolebinding msctl-view-eve --clusterrole=view --user=eve`".to_owned(),
             ),
             (
                 "eve",

@@ -209,6 +209,31 @@ fn bodies_that_are_wrong_are_refused_by_the_side_that_can_tell() {
 }
 
 #[test]
+fn what_was_applied_by_hand_is_taken_over_and_a_failed_deploy_is_deleted_whole() {
+    let scenario = Scenario::new("by-hand");
+    // The way that `deploy --help` shows for pipelines: rendered here, applied by kubectl, and later deployed by msctl.
+    let rendered = scenario.msctl(&["deploy", "service-b", "--dry-run=client", "-o", "yaml"]).ok().stdout;
+    Run::of(&mut scenario.kubectl_command(&["apply", "-f", "-"]), rendered.as_bytes()).ok();
+    scenario.msctl(&["deploy", "service-b"]).ok();
+    // A deploy that fails half-way, with a Lease that knows nothing of what is there.
+    scenario.kubectl(&["delete", "lease", "msctl-service-b"]).ok();
+    let large = std::env::temp_dir().join(format!("{}.txt", scenario.namespace));
+    std::fs::write(&large, "x".repeat(1_200_000)).expect("a file in the temporary folder");
+    let failed = scenario.msctl(&["deploy", "service-b", "--set-file", &format!("env.BIG={}", large.display())]);
+    std::fs::remove_file(large).expect("a file of ours");
+    failed.code_is(FAILED).says(&["cannot apply configmap"]);
+    let deleted = scenario.msctl(&["delete", "service-b", "--timeout", "60s"]).ok();
+    assert!(deleted.stdout.contains("deployment.apps/service-b"), "{deleted}");
+    assert_nothing_left(&scenario);
+    // Of several names each is looked at before any goes.
+    scenario.msctl(&["deploy", "service-a", "--no-wait"]).ok();
+    let refused = scenario.msctl(&["delete", "service-a", "no-such-service"]).code_is(FAILED);
+    assert_eq!(refused.stdout, "", "{refused}");
+    let asked = &scenario.get(&["deployment", "service-a"])["metadata"]["deletionTimestamp"];
+    assert!(asked.is_null(), "{asked}");
+}
+
+#[test]
 fn ctrl_c_ends_every_wait_and_the_next_deploy_goes_on() {
     let scenario = Scenario::new("ctrl-c");
     // A deploy that waits for a pod that never gets ready; the Lease must be free again afterwards.
