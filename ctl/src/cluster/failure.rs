@@ -231,7 +231,7 @@ mod tests {
                 "`kubectl create rolebinding msctl-edit-ci-deployer --clusterrole=edit --serviceaccount=ci:deployer -n shop`"
                     .to_owned(),
             ),
-            ("Eve O'Neill", "patch", "services", "", "shop", format!(r"msctl-edit-eve-o-neill --clusterrole=edit --user='Eve O'\''Neill' -n shop`")),
+            ("Eve O'Neill", "patch", "services", "", "shop", r"msctl-edit-eve-o-neill --clusterrole=edit --user='Eve O'\''Neill' -n shop`".to_owned()),
             (
                 "eve",
                 "patch",

@@ -163,7 +163,9 @@ fn context_flag() -> Option<String> {
 
 /// A folder of the project, `charts/demo` for one.
 pub fn project(path: &str) -> String {
-    format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR"))
+    // As Cargo runs it now: checkouts that share a target directory share this code, compiled in whichever was first.
+    let package = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
+    format!("{package}/../../{path}")
 }
 
 /// The optimised msctl: the scenarios time it, too.
@@ -171,7 +173,6 @@ pub fn msctl_path() -> PathBuf {
     if let Some(path) = std::env::var_os("MSCTL") {
         return path.into();
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target")), PathBuf::from);
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from(project("target")), PathBuf::from);
     target.join("release/msctl")
 }

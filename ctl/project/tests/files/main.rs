@@ -5,11 +5,11 @@
 mod examples;
 mod schema;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The repository's root.
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+    PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../..").canonicalize().unwrap()
 }
 
 /// A folder of one test, gone with it.
