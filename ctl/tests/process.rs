@@ -166,11 +166,25 @@ fn a_deadline_has_its_own_exit_code() {
     assert!(stderr(&output).contains("deploy service-a is not done after 300ms"), "{}", stderr(&output));
 }
 
+/// The same command, to which no signal is ignored: these tests may run under `nohup`, whose children stay immune.
+fn heard(command: &Command) -> Command {
+    let mut with_defaults = Command::new("env");
+    with_defaults.args(["--default-signal=HUP", "--"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => with_defaults.env(name, value),
+            None => with_defaults.env_remove(name),
+        };
+    }
+    with_defaults.stdin(Stdio::null());
+    with_defaults
+}
+
 /// Starts msctl, waits until it has made a request, and sends it a signal.
 fn interrupted(test: &str, args: &[&str], signal: &str) -> Output {
     let (listener, port) = silent_server();
     let config = Kubeconfig::new(test, port);
-    let child = msctl(args)
+    let child = heard(&msctl(args))
         .args(["--kubeconfig", config.path(), "--request-timeout", "1s"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
