@@ -145,9 +145,12 @@ impl MissingRight {
         };
         let (name, Role { cluster, verbs, place }) = (self.resource.replace('/', "-"), role);
         let resource = self.object();
+        // The role may be there, of another user's.
         format!(
-            "have an administrator run `kubectl create {cluster}role msctl-{name} --verb={verbs} --resource={resource}{place} && \
-             kubectl create {cluster}rolebinding msctl-{name} --{cluster}role=msctl-{name} {}{place}`",
+            "have an administrator run `kubectl create {cluster}role msctl-{name} --verb={verbs} --resource={resource}{place} \
+             --dry-run=client -o yaml | kubectl apply -f - && kubectl create {cluster}rolebinding {} \
+             --{cluster}role=msctl-{name} {}{place}`",
+            self.binding(&name),
             self.subject()
         )
     }
@@ -239,8 +242,8 @@ mod tests {
                 "gateway.networking.k8s.io",
                 "shop",
                 "`kubectl create role msctl-httproutes --verb=get,list,watch,create,patch,delete \
-                 --resource=httproutes.gateway.networking.k8s.io -n shop && kubectl create rolebinding msctl-httproutes \
-                 --role=msctl-httproutes --user=eve -n shop`"
+                 --resource=httproutes.gateway.networking.k8s.io -n shop --dry-run=client -o yaml | kubectl apply -f - && \
+                 kubectl create rolebinding msctl-httproutes-eve --role=msctl-httproutes --user=eve -n shop`"
                     .to_owned(),
             ),
             (
@@ -257,8 +260,9 @@ mod tests {
                 "namespaces",
                 "",
                 "shop",
-                "`kubectl create clusterrole msctl-namespaces --verb=get,create,patch --resource=namespaces && \
-                 kubectl create clusterrolebinding msctl-namespaces --clusterrole=msctl-namespaces --user=eve`"
+                "`kubectl create clusterrole msctl-namespaces --verb=get,create,patch --resource=namespaces --dry-run=client \
+                 -o yaml | kubectl apply -f - && kubectl create clusterrolebinding msctl-namespaces-eve \
+                 --clusterrole=msctl-namespaces --user=eve`"
                     .to_owned(),
             ),
             (
@@ -267,8 +271,8 @@ mod tests {
                 "users",
                 "",
                 "",
-                "`kubectl create clusterrole msctl-users --verb=impersonate --resource=users && kubectl create \
-                 clusterrolebinding msctl-users --clusterrole=msctl-users --user=eve`"
+                "`kubectl create clusterrole msctl-users --verb=impersonate --resource=users --dry-run=client -o yaml | \
+                 kubectl apply -f - && kubectl create clusterrolebinding msctl-users-eve --clusterrole=msctl-users --user=eve`"
                     .to_owned(),
             ),
         ] {

@@ -27,31 +27,36 @@ pub(crate) fn known_port(service: &str) -> Option<u16> {
 
 /// The ports of a Service.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Ports(Vec<ServicePort>);
+pub(crate) struct Ports {
+    ports: Vec<ServicePort>,
+    /// A name alone, of pods (headless) or of another host: any of their ports can be reached.
+    name_only: bool,
+}
 
 impl Ports {
     fn of(service: Service) -> Self {
-        Self(service.spec.and_then(|spec| spec.ports).unwrap_or_default())
+        let spec = service.spec.unwrap_or_default();
+        let name_only = spec.cluster_ip.as_deref() == Some("None") || spec.type_.as_deref() == Some("ExternalName");
+        Self { ports: spec.ports.unwrap_or_default(), name_only }
     }
 
     /// The only port, or the one named `http`.
     pub(crate) fn traffic(&self) -> Option<u16> {
-        let chosen = match &self.0[..] {
+        let chosen = match &self.ports[..] {
             [only] => Some(only),
             ports => ports.iter().find(|port| port.name.as_deref() == Some("http")),
         };
         chosen.and_then(|port| u16::try_from(port.port).ok())
     }
 
-    /// Whether a connection to this port leads nowhere. One without ports is a name alone (headless, or of another
-    /// host), and keeps nothing.
+    /// Whether a connection to this port leads nowhere.
     pub(crate) fn lack(&self, number: u16) -> bool {
-        !self.0.is_empty() && self.0.iter().all(|port| port.port != i32::from(number))
+        !self.name_only && self.ports.iter().all(|port| port.port != i32::from(number))
     }
 
     /// The one to suggest.
     fn first(&self) -> Option<i32> {
-        self.0.first().map(|port| port.port)
+        self.ports.first().map(|port| port.port)
     }
 }
 
@@ -62,7 +67,7 @@ impl fmt::Display for Ports {
             Some(name) => format!("{} ({name})", port.port),
             None => port.port.to_string(),
         };
-        match &self.0[..] {
+        match &self.ports[..] {
             [] => f.write_str("no ports"),
             [only] => write!(f, "port {}", describe(only)),
             ports => write!(f, "ports {}", ports.iter().map(describe).collect::<Vec<_>>().join(", ")),
@@ -221,7 +226,19 @@ mod tests {
     fn of_several_ports_the_one_named_http_is_taken() {
         let ports = ports(&json!([{"name": "grpc", "port": 9090}, {"name": "http", "port": 80}]));
         assert_eq!(ports.traffic(), Some(80));
-        assert!(!ports.lack(9090) && ports.lack(8000) && !Ports::default().lack(8000));
+        assert!(!ports.lack(9090) && ports.lack(8000));
+    }
+
+    #[test]
+    fn a_service_that_is_a_name_alone_keeps_nobody_from_a_port() {
+        for spec in [
+            json!({"clusterIP": "None"}),
+            json!({"clusterIP": "None", "ports": [{"port": 80}]}),
+            json!({"type": "ExternalName", "externalName": "db.example", "ports": [{"port": 80}]}),
+        ] {
+            let ports = Ports::of(serde_json::from_value(json!({ "spec": spec })).unwrap());
+            assert!(!ports.lack(9090), "{ports:?}");
+        }
     }
 
     #[test]

@@ -114,6 +114,11 @@ fn leaving(service: &str, uid: Option<&str>, seen: &Seen) -> Progress {
             doing.push(text.to_owned());
             causes.push(Cause::new(service, Kind::Other, Patience::For(LAG), text));
         }
+        // Whose they are has gone without them.
+        None if pods_staying > 0 => {
+            let text = format!("{} still there, and nobody has asked them to go", are(pods_staying));
+            causes.push(Cause::new(service, Kind::Other, Patience::For(LAG), text));
+        }
         Some(_) if doing.is_empty() => doing.push("waiting until its Deployment is gone".to_owned()),
         None if doing.is_empty() => doing.push("looking".to_owned()),
         _ => {}

@@ -7,7 +7,7 @@ use kube::api::{DeleteParams, DynamicObject, ListParams, Preconditions};
 use kube::core::PartialObjectMeta;
 use kube::runtime::{conditions, wait};
 use kube::{Api, ResourceExt as _};
-use manifests::{KEEP, POLICY_ANNOTATION};
+use manifests::{KEEP, POLICY_ANNOTATION, database_claim_name, headless_name};
 use reach::Cluster;
 
 use super::inventory::Inventory;
@@ -38,6 +38,11 @@ impl Found {
 
     pub(crate) fn inventory(&self) -> Inventory {
         self.0.keys().cloned().collect()
+    }
+
+    /// What a deletion takes of it.
+    pub(crate) fn goes(&self) -> impl Iterator<Item = &Reference> {
+        self.0.iter().filter(|(_, object)| !holds_data(object)).map(|(reference, _)| reference)
     }
 
     /// What a deletion keeps of it.
@@ -196,8 +201,13 @@ pub(crate) async fn gone(cluster: &Cluster, removed: &Removed) -> Result<(), Err
 /// lost them. An inventory alone is not enough: a Lease can be lost while its service runs.
 ///
 /// That is a list a kind, which saves the look at each object before its deletion.
-pub(crate) async fn find(cluster: &Cluster, service: &str, before: &Inventory) -> Result<Found, Error> {
-    let mut found = labelled(cluster, service).await?;
+pub(crate) async fn find(
+    cluster: &Cluster,
+    service: &str,
+    before: &Inventory,
+    printer: &Printer,
+) -> Result<Found, Error> {
+    let mut found = labelled(cluster, service, printer).await?;
     let deployment = Reference::new("apps/v1", "Deployment", service);
     let unseen = before.union(&[deployment].into_iter().collect()).without(&found.inventory());
     let looks: Vec<(Reference, Option<Metadata>)> = stream::iter(unseen.iter())
@@ -210,11 +220,21 @@ pub(crate) async fn find(cluster: &Cluster, service: &str, before: &Inventory) -
         .try_collect()
         .await?;
     let there = looks.into_iter().filter_map(|(reference, object)| Some((reference, object?)));
-    found.0.extend(there.filter(|(_, object)| ownership::is_ours(&object.metadata)));
+    found.0.extend(there.filter(|(_, object)| ownership::is_ours(&object.metadata) && !is_anothers(object, service)));
     Ok(found)
 }
 
-async fn labelled(cluster: &Cluster, service: &str) -> Result<Found, Error> {
+/// A service may be named as another one's headless Service, and have taken its place.
+fn is_anothers(object: &Metadata, service: &str) -> bool {
+    object.labels().get(NAME_LABEL).is_some_and(|name| name != service)
+}
+
+/// Labels are copied, by `kubectl expose` for one: only the names that msctl gives are its own.
+fn is_named_by_us(name: &str, service: &str) -> bool {
+    name == service || name == headless_name(service) || name == database_claim_name(service)
+}
+
+async fn labelled(cluster: &Cluster, service: &str, printer: &Printer) -> Result<Found, Error> {
     let params = ListParams::default().labels(&format!("{NAME_LABEL}={service},{MANAGED_BY_LABEL}={MANAGED_BY}"));
     let params = &params;
     let lists: Vec<Vec<(Reference, Metadata)>> = stream::iter(every_kind())
@@ -223,10 +243,15 @@ async fn labelled(cluster: &Cluster, service: &str) -> Result<Found, Error> {
             match api.list_metadata(params).await {
                 Ok(list) => {
                     let of = |object: &Metadata| Reference::new(&kind.api_version, &kind.kind, &object.name_any());
-                    Ok(list.items.into_iter().map(|object| (of(&object), object)).collect())
+                    let ours = list.items.into_iter().filter(|object| is_named_by_us(&object.name_any(), service));
+                    Ok(ours.map(|object| (of(&object), object)).collect())
                 }
-                // A kind that this cluster does not serve (HTTPRoute), or that we may not list: then we made none.
-                Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404) => Ok(Vec::new()),
+                // A kind that this cluster does not serve: HTTPRoute.
+                Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Vec::new()),
+                Err(kube::Error::Api(status)) if status.is_forbidden() => {
+                    printer.warning(&format!("no {} of {service} is looked for: {}", kind.kind, status.message));
+                    Ok(Vec::new())
+                }
                 Err(cause) => Err(failure::explain(cluster, &format!("look for {} of {service}", kind.kind), cause)),
             }
         })

@@ -2,11 +2,12 @@
 //! not list them can call all the same.
 
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 use reach::Cluster;
 
 use super::deployed::{self, Query, Scope};
-use super::diagnose::{self, Patience};
+use super::diagnose::{self, Cause, Kind, Patience};
 use super::seen::Seen;
 use crate::error::{Error, ExitCode};
 
@@ -39,7 +40,14 @@ fn of(deployment: &Deployment, seen: &Seen) -> Option<Unready> {
         return None;
     }
     let causes = diagnose::of_rollout(deployment, seen);
-    let doomed = causes.iter().any(|cause| cause.patience == Patience::None);
+    // A container that crashes may find tomorrow what it lacks; an image that does not exist is not there for any pod.
+    let never = |pod: &Pod| {
+        let of_pod = |cause: &&Cause| cause.subject == pod.name_any();
+        causes.iter().filter(of_pod).any(|cause| cause.kind == Kind::Image && cause.patience == Patience::None)
+    };
+    let name = deployment.name_any();
+    let mut pods = seen.pods.of(&name).peekable();
+    let doomed = pods.peek().is_some() && pods.all(never);
     let mut reasons: Vec<String> =
         causes.into_iter().take(SHOWN).map(|cause| format!("{}: {}", cause.subject, cause.text)).collect();
     if reasons.is_empty() {
@@ -98,6 +106,11 @@ mod tests {
                 "0/1 ready: service-a-1-x: container service-a has a wrong configuration: secret \"db\" not found",
             ),
             (
+                waiting("CrashLoopBackOff", "back-off 10s restarting failed container"),
+                false,
+                "0/1 ready: service-a-1-x: container service-a keeps crashing",
+            ),
+            (
                 waiting("ContainerCreating", ""),
                 false,
                 "0/1 ready: service-a-1-x: pulling the image of service-a, or starting it",
@@ -105,8 +118,17 @@ mod tests {
         ] {
             let seen = rollout().with_one_pod(&status).seen();
             let unready = of(seen.deployments.get("service-a").unwrap(), &seen).unwrap();
-            assert_eq!((unready.to_string().as_str(), unready.is_doomed()), (said, doomed));
+            assert!(unready.to_string().starts_with(said), "{unready}");
+            assert_eq!(unready.is_doomed(), doomed, "{unready}");
         }
+        // A pod that can't pull says nothing about the others.
+        let seen = rollout()
+            .deployment(1, 1, "1", json!({ "replicas": 2 }))
+            .replica_set("service-a-1", "1", "1")
+            .pod("service-a-1-x", "1", &waiting("ErrImageNeverPull", ""))
+            .pod("service-a-1-y", "1", &waiting("ContainerCreating", ""))
+            .seen();
+        assert!(!of(seen.deployments.get("service-a").unwrap(), &seen).unwrap().is_doomed());
     }
 
     #[test]

@@ -20,7 +20,7 @@ fn a_stdin_that_stays_silent_is_given_up_and_nothing_is_sent() {
         let began = Instant::now();
         let child = command.stdin(reader).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         if let Some(signal) = signal {
-            std::thread::sleep(Duration::from_millis(500));
+            until_heard(&child);
             send(&child, signal);
         }
         let output = child.wait_with_output().unwrap();
@@ -31,6 +31,20 @@ fn a_stdin_that_stays_silent_is_given_up_and_nothing_is_sent() {
         assert!(text.contains(said) && text.contains("why: it was reading the body from stdin"), "{text}");
         listener.set_nonblocking(true).unwrap();
         assert!(listener.accept().is_err(), "it was sent");
+    }
+}
+
+/// Waits until SIGINT is handled: before that it ends the process at once.
+fn until_heard(child: &std::process::Child) {
+    let caught = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim().to_owned();
+        u64::from_str_radix(&mask, 16).unwrap() & 0b10 != 0
+    };
+    let began = Instant::now();
+    while !caught() {
+        assert!(began.elapsed() < Duration::from_secs(5), "no handler of SIGINT");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

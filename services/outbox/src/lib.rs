@@ -45,7 +45,8 @@
 //! it. After some failures in a row a gate that all deliveries pass closes, and one message at a time finds out whether
 //! the receiver is back, every two seconds at the latest. It goes on with everything that waits then, due or not. What has
 //! waited longer than [`Settings::max_age`] is not kept for that: it is given up while the receiver stays away, without
-//! a try of its own. A receiver that comes up together with this process has a minute before that.
+//! a try of its own. That begins a minute after the gate has closed: a receiver that comes up together with this process
+//! gets most of what is old nevertheless.
 //!
 //! # What it costs
 //! For a message that is delivered at the first try: one insert and one delete, each in a group commit with whatever

@@ -62,8 +62,12 @@ impl Memory {
 /// Removes what is older than `age`: every namespace that was ever called has a file.
 fn prune(dir: &Path, age: Duration) {
     let Some(since) = SystemTime::now().checked_sub(age) else { return };
+    // Files of ours alone: a hash, with a process id while it is written.
+    let is_ours = |name: &str| name.split('.').next().is_some_and(|hash| hash.bytes().all(|b| b.is_ascii_hexdigit()));
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        if entry.metadata().and_then(|about| about.modified()).is_ok_and(|modified| modified < since) {
+        if entry.file_name().to_str().is_some_and(is_ours)
+            && entry.metadata().and_then(|about| about.modified()).is_ok_and(|modified| modified < since)
+        {
             let _ = fs::remove_file(entry.path());
         }
     }

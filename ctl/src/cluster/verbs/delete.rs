@@ -39,7 +39,7 @@ pub(crate) async fn delete(cluster: &Cluster, args: &DeleteArgs, printer: &Print
     let outcome = interrupt.or(&action, work).await;
     drop(watch);
     printer.clear_live();
-    held.release(interrupt.signalled(), printer).await;
+    held.release(interrupt.insisted(), printer).await;
     let deleted = report(cluster, removed);
     let look = format!("msctl status -n {}", cluster.namespace);
     Ok(Outcome::of(deleted, outcome).or_stays("what was deleted stays deleted", look))
@@ -121,13 +121,14 @@ async fn find(wait: &Wait<'_>, service: &str, args: &DeleteArgs, held: &mut Held
         }
         Err(error) => return Err(error.explain(cluster)),
     };
-    let found = unless_lost(held.lost(), remove::find(cluster, service, &before)).await?;
+    let found = unless_lost(held.lost(), remove::find(cluster, service, &before, wait.printer)).await?;
     let over = found.is_over();
     // Until they are gone, they may be there.
     held.settle(service, if over { Inventory::default() } else { found.inventory() });
     if !found.has(&Reference::new("apps/v1", "Deployment", service))
         && let Some(error) = of_somebody_else(cluster, service, &found).await
     {
+        found.tell(cluster, wait.printer);
         return Err(error);
     }
     if over {
@@ -159,7 +160,7 @@ async fn of_somebody_else(cluster: &Cluster, service: &str, found: &Found) -> Op
         Some(release) => format!("helm uninstall {release} -n {}", cluster.namespace),
         None => format!("kubectl delete deployment {service} -n {}", cluster.namespace),
     };
-    let ours: Vec<String> = found.inventory().iter().map(ToString::to_string).collect();
+    let ours: Vec<String> = found.goes().map(ToString::to_string).collect();
     let error = Error::new(ExitCode::Failed, format!("cannot delete {service}"))
         .why(format!("its Deployment is managed by {owner}, not by msctl"))
         .place(session::place(cluster));

@@ -121,7 +121,7 @@ impl Deploy<'_> {
             outcome = outcome.and((self.told)(&begun));
             done.reports.push(begun);
         }
-        held.release(interrupt.signalled(), self.printer).await;
+        held.release(interrupt.insisted(), self.printer).await;
         Ok(Outcome::of(done.reports, outcome))
     }
 

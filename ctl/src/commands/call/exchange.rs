@@ -193,11 +193,14 @@ impl Wait<'_> {
         }
         let Some(dialled) = dialled(open, self.outgoing) else { return std::future::pending().await };
         while !dialer.connected() {
-            match open.way.doubt(&dialled).await? {
+            let found = open.way.doubt(&dialled).await;
+            // A request that is on its way in the meantime is not to be dropped, nor sent again.
+            if dialer.connected() {
+                break;
+            }
+            match found? {
                 Doubt::Nothing => break,
                 Doubt::OtherPort(port) => return Ok(Outcome::OtherPort(port)),
-                // It may have been answered in the meantime.
-                Doubt::Unready(_) if dialer.connected() => break,
                 Doubt::Unready(why) => self.tell(&dialled.service, &why, began),
             }
             sleep(LOOK_AGAIN).await;

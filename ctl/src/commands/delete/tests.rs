@@ -285,6 +285,35 @@ async fn what_has_lost_its_name_goes_by_the_inventory() {
 }
 
 #[tokio::test]
+async fn what_only_has_the_labels_or_only_the_name_of_a_service_stays() {
+    const EXPOSED: &str = "/api/v1/namespaces/shop/services/service-a-public";
+    const TWIN: &str = "/api/v1/namespaces/shop/services/service-a-headless";
+    let double = deployed();
+    // `kubectl expose` copies the labels.
+    double.put(EXPOSED, json!({ "metadata": { "labels": labels("msctl") } }));
+    // Another service's, whose name is that of our headless Service.
+    let of_another = json!({ "app.kubernetes.io/name": "service-a-headless", "app.kubernetes.io/managed-by": "msctl" });
+    double.put(TWIN, json!({ "metadata": { "labels": of_another } }));
+    let known = json!(["apps/v1/Deployment/service-a", "v1/Service/service-a", "v1/Service/service-a-headless"]);
+    double.put(LEASE, inventory(&known));
+    assert_eq!(run(&double, &["service-a"]).await.0, Ok(ExitCode::Done));
+    assert!(double.get(EXPOSED).is_some() && double.get(TWIN).is_some());
+    assert!(double.get(SERVICE).is_none() && double.get(DEPLOYMENT).is_none());
+}
+
+#[tokio::test]
+async fn a_kind_that_may_not_be_looked_for_is_said() {
+    let double = deployed();
+    double.fail(http::Method::GET, "/poddisruptionbudgets", usize::MAX, 403, "poddisruptionbudgets is forbidden");
+    let (outcome, _, err) = run_all(&double, &["service-a"]).await;
+    assert_eq!(outcome, Ok(ExitCode::Done));
+    assert!(
+        err.contains("no PodDisruptionBudget of service-a is looked for: poddisruptionbudgets is forbidden"),
+        "{err}"
+    );
+}
+
+#[tokio::test]
 async fn a_list_a_kind_takes_the_place_of_a_look_at_each_object() {
     let double = deployed();
     run(&double, &["service-a", "--no-wait"]).await.0.unwrap();

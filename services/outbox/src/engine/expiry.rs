@@ -15,7 +15,8 @@ use crate::metrics::Outcome;
 use crate::storage::{Expiry, Storage};
 use crate::time;
 
-/// A receiver that starts together with us, after an outage of both, gets what is old nevertheless.
+/// A receiver that starts together with us, after an outage of both, gets most of what is old nevertheless: all but the
+/// few that find out that it is away.
 const GRACE: Duration = Duration::from_mins(1);
 const LONGEST: Duration = Duration::from_mins(1);
 const SHORTEST: Duration = Duration::from_millis(100);

@@ -16,6 +16,8 @@ use crate::figures::Figures;
 
 /// Of a bare loop.
 const BOUND: f64 = 0.7;
+/// Of a bare loop that shares syncs; the least service has 0.42 to 0.46 of it.
+const BOUND_OF_SHARING: f64 = 0.25;
 /// Of the least service: it reads nothing of a request, traces nothing and hands nothing to an engine.
 const BOUND_OF_LEAST: f64 = 0.55;
 
@@ -46,7 +48,7 @@ fn with_shared_syncs(figures: &mut Figures, databases: &Databases, ours: &[Rate]
     let (bare, least): (Vec<_>, Vec<_>) = rounds.into_iter().unzip();
     rate(figures, &format!("{kind}: bare, {}", bare::shape(kind, bare::SHARING)), &bare);
     rate(figures, &format!("{kind}: the least service, {CLIENTS} clients"), &least);
-    figures.report(&format!("{kind}: 202s / bare with shared syncs"), ratio(ours, &bare), "");
+    figures.at_least(&format!("{kind}: 202s / bare with shared syncs"), ratio(ours, &bare), BOUND_OF_SHARING, "");
     figures.report(&format!("{kind}: the least service / bare with shared syncs"), ratio(&least, &bare), "");
     figures.at_least(&format!("{kind}: 202s / the least service"), ratio(ours, &least), BOUND_OF_LEAST, "");
     report_cpu(figures, &format!("{kind}, bare with shared syncs"), "", &bare);
