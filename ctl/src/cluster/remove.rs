@@ -246,9 +246,9 @@ async fn labelled(cluster: &Cluster, service: &str, printer: &Printer) -> Result
                     let ours = list.items.into_iter().filter(|object| is_named_by_us(&object.name_any(), service));
                     Ok(ours.map(|object| (of(&object), object)).collect())
                 }
-                // A kind that this cluster does not serve: HTTPRoute.
-                Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Vec::new()),
-                Err(kube::Error::Api(status)) if status.is_forbidden() => {
+                // A kind that this cluster does not serve (HTTPRoute): a page that is not found, and no reason.
+                Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
+                Err(kube::Error::Api(status)) if status.code == 403 => {
                     printer.warning(&format!("no {} of {service} is looked for: {}", kind.kind, status.message));
                     Ok(Vec::new())
                 }
