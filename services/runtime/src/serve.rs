@@ -49,7 +49,10 @@ pub enum ServeError {
 pub struct Drained;
 
 /// Without a new connection for so long, nobody is sent here any more.
-const QUIET: Duration = Duration::from_secs(1);
+///
+/// Longer than the second after which a SYN that got no answer is sent again (RFC 6298, section 2.1), for it is sent to
+/// the same pod: tens of them are, in a rollout under load, where ports are used again.
+const QUIET: Duration = Duration::from_millis(1_500);
 
 /// How long connections that were cut have to end.
 const LAST: Duration = Duration::from_millis(500);
