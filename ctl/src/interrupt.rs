@@ -91,17 +91,6 @@ impl Interrupt {
             result = work => result,
         }
     }
-
-    /// As `or`, for what leaves something behind; `look` is the command that shows it.
-    pub(crate) async fn or_look<T>(
-        &mut self,
-        what: &str,
-        look: &str,
-        work: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        let outcome = self.or(what, work).await;
-        outcome.map_err(|error| if error.code() == ExitCode::Interrupted { error.next(look) } else { error })
-    }
 }
 
 /// What a signal says.

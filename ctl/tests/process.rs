@@ -168,16 +168,21 @@ fn a_deadline_has_its_own_exit_code() {
 
 /// The same command, to which no signal is ignored: these tests may run under `nohup`, whose children stay immune.
 fn heard(command: &Command) -> Command {
-    let mut with_defaults = Command::new("env");
-    with_defaults.args(["--default-signal=HUP", "--"]).arg(command.get_program()).args(command.get_args());
+    started_by(&["env", "--default-signal=HUP", "--"], command)
+}
+
+/// The same command as the last words of another one's.
+fn started_by(launcher: &[&str], command: &Command) -> Command {
+    let mut started = Command::new(launcher[0]);
+    started.args(&launcher[1..]).arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
-            Some(value) => with_defaults.env(name, value),
-            None => with_defaults.env_remove(name),
+            Some(value) => started.env(name, value),
+            None => started.env_remove(name),
         };
     }
-    with_defaults.stdin(Stdio::null());
-    with_defaults
+    started.stdin(Stdio::null());
+    started
 }
 
 /// Starts msctl, waits until it has made a request, and sends it a signal.
@@ -220,7 +225,7 @@ fn ctrl_c_ends_every_verb_that_waits_for_the_api_server_with_130() {
         assert_eq!(code(&output), 130, "{verb}: {}", stderr(&output));
         assert!(stderr(&output).contains("error: interrupted"), "{verb}: {}", stderr(&output));
         // Those may have changed something by then.
-        let looks = ["scale", "delete"].contains(&verb);
+        let looks = ["deploy", "scale", "delete"].contains(&verb);
         assert_eq!(stderr(&output).contains("next: msctl status"), looks, "{verb}: {}", stderr(&output));
     }
 }
@@ -348,12 +353,11 @@ fn what_nohup_started_outlives_its_terminal() {
     let (listener, port) = silent_server();
     let config = Kubeconfig::new("nohup", port);
     let plain = msctl(&["--kubeconfig", config.path(), "deploy", "service-a"]);
-    let mut command = Command::new("sh");
-    command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(plain.get_program()).args(plain.get_args());
-    command.env("HOME", "/nonexistent").env_remove("MSCTL_PROJECT").stdin(Stdio::null());
+    let mut command = started_by(&["sh", "-c", "trap '' HUP; exec \"$0\" \"$@\""], &plain);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let connection = request(&listener);
     send(&child, "HUP");
+    // What does not happen has no moment to wait for: one that heard it ends within a few milliseconds.
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(child.try_wait().unwrap(), None);
     send(&child, "TERM");

@@ -97,8 +97,9 @@ fn tell_kept<'a>(kept: impl Iterator<Item = &'a Reference>, cluster: &Cluster, p
 }
 
 /// What became of one object.
-enum Fate {
-    Missing,
+enum End {
+    /// It is not there, or is not ours.
+    Untouched,
     Removed(Removed),
     Kept,
 }
@@ -127,9 +128,9 @@ async fn delete_all(
     let mut failed = None;
     while let Some((reference, result)) = requests.next().await {
         match result {
-            Ok(Fate::Missing) => {}
-            Ok(Fate::Removed(removed)) => removal.removed.push(removed),
-            Ok(Fate::Kept) => removal.kept.push(reference.clone()),
+            Ok(End::Untouched) => {}
+            Ok(End::Removed(removed)) => removal.removed.push(removed),
+            Ok(End::Kept) => removal.kept.push(reference.clone()),
             Err(error) => failed = failed.or(Some(error)),
         }
         removal.removed.sort_by_key(|removed: &Removed| removed.reference.rank());
@@ -138,21 +139,39 @@ async fn delete_all(
     failed.map_or(Ok(()), Err)
 }
 
-/// Whether a deletion would keep it.
-pub(crate) async fn is_kept(cluster: &Cluster, reference: &Reference) -> Result<bool, Error> {
+/// What a deletion does with an object that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// msctl did not make it: an inventory may name what is somebody else's.
+    Untouched,
+    Kept,
+    Goes,
+}
+
+impl Fate {
+    fn of(object: &Metadata) -> Self {
+        match (ownership::is_ours(&object.metadata), holds_data(object)) {
+            (false, _) => Self::Untouched,
+            (true, true) => Self::Kept,
+            (true, false) => Self::Goes,
+        }
+    }
+}
+
+/// What `delete` would do with it, if it is there.
+pub(crate) async fn foreseen(cluster: &Cluster, reference: &Reference) -> Result<Option<Fate>, Error> {
     let api = reference.api(&cluster.client, &cluster.namespace);
     let found = api.get_metadata_opt(&reference.name).await;
-    found
-        .map(|found| found.is_some_and(|found| holds_data(&found)))
-        .map_err(|cause| failure::explain(cluster, &format!("read {reference}"), cause))
+    let found = found.map_err(|cause| failure::explain(cluster, &format!("read {reference}"), cause))?;
+    Ok(found.as_ref().map(Fate::of))
 }
 
 fn holds_data(object: &Metadata) -> bool {
     object.annotations().get(POLICY_ANNOTATION).is_some_and(|policy| policy == KEEP)
 }
 
-/// Only what msctl made, and only the very object that was looked at: an inventory may name what is somebody else's.
-async fn delete_one(cluster: &Cluster, reference: &Reference, known: Option<Metadata>) -> Result<Fate, Error> {
+/// Only the very object that was looked at.
+async fn delete_one(cluster: &Cluster, reference: &Reference, known: Option<Metadata>) -> Result<End, Error> {
     let api = reference.api(&cluster.client, &cluster.namespace);
     let failed = |cause| failure::explain(cluster, &format!("delete {reference}"), cause);
     let (mut known, mut rounds) = (known, 0..REPLACEMENTS);
@@ -161,23 +180,22 @@ async fn delete_one(cluster: &Cluster, reference: &Reference, known: Option<Meta
             Some(known) => known,
             None => match api.get_metadata_opt(&reference.name).await.map_err(failed)? {
                 Some(found) => found,
-                None => return Ok(Fate::Missing),
+                None => return Ok(End::Untouched),
             },
         };
-        if !ownership::is_ours(&found.metadata) {
-            return Ok(Fate::Missing);
-        }
-        if holds_data(&found) {
-            return Ok(Fate::Kept);
+        match Fate::of(&found) {
+            Fate::Untouched => return Ok(End::Untouched),
+            Fate::Kept => return Ok(End::Kept),
+            Fate::Goes => {}
         }
         let params = if reference.is_deployment() { DeleteParams::foreground() } else { DeleteParams::background() };
         let params = params.preconditions(Preconditions { uid: found.uid(), resource_version: None });
         match api.delete(&reference.name, &params).await {
             Ok(answer) => {
                 let finalizers = answer.left().and_then(|object| object.metadata.finalizers).unwrap_or_default();
-                return Ok(Fate::Removed(Removed { reference: reference.clone(), uid: found.uid(), finalizers }));
+                return Ok(End::Removed(Removed { reference: reference.clone(), uid: found.uid(), finalizers }));
             }
-            Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(Fate::Missing),
+            Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(End::Untouched),
             // Another object has its name now: that one is looked at anew.
             Err(kube::Error::Api(status)) if status.is_conflict() && rounds.next().is_some() => {}
             Err(cause) => return Err(failed(cause)),

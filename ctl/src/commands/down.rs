@@ -32,7 +32,11 @@ pub(crate) async fn run(args: DownArgs, globals: &Globals, printer: &Printer) ->
         }
     };
     let work = Box::pin(down(&local, &args, printer));
-    Interrupt::listen()?.or_look("ending the services; that goes on in `msctl up`", "msctl status --local", work).await
+    let outcome = Interrupt::listen()?.or("ending the services; that goes on in `msctl up`", work).await;
+    outcome.map_err(|error| match error.code() {
+        ExitCode::Interrupted => error.next("msctl status --local"),
+        _ => error,
+    })
 }
 
 async fn down(local: &Local, args: &DownArgs, printer: &Printer) -> Result<ExitCode, Error> {

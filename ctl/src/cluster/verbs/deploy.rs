@@ -114,7 +114,10 @@ impl Deploy<'_> {
         // Before anything is applied, so that no event is missed; its answers arrive while we apply.
         let mut watch = self.args.wait.wanted().then(|| Watch::start(self.cluster, &names));
         let mut done = Done::default();
-        let mut outcome = self.all(wanted, &mut held, &mut interrupt, watch.as_mut(), started, &mut done).await;
+        let action = action(wanted);
+        let wait = Wait::new(self.cluster, self.printer, &action, self.args.wait.timeout, started);
+        let work = Box::pin(self.all(&wait, wanted, &mut held, watch.as_mut(), &mut done));
+        let mut outcome = interrupt.or(&action, work).await;
         drop(watch);
         self.printer.clear_live();
         if let Some(begun) = done.begun.take().map(Begun::report).filter(|begun| !begun.objects.is_empty()) {
@@ -122,40 +125,35 @@ impl Deploy<'_> {
             done.reports.push(begun);
         }
         held.release(interrupt.insisted(), self.printer).await;
-        Ok(Outcome::of(done.reports, outcome))
+        let look = format!("msctl status -n {}", self.cluster.namespace);
+        Ok(Outcome::of(done.reports, outcome).or_stays("what was applied stays applied, and its rollout goes on", look))
     }
 
     /// Leases, objects, deletions, rollout: in this order, and the Leases are held to the end.
+    /// `done` has at any time what was done: this may be cut off.
     async fn all(
         &self,
+        wait: &Wait<'_>,
         wanted: &[Wanted],
         held: &mut Held,
-        interrupt: &mut Interrupt,
         watch: Option<&mut Watch>,
-        started: Instant,
         done: &mut Done,
     ) -> Result<(), Error> {
-        let action = action(wanted);
-        let wait = Wait::new(self.cluster, self.printer, &action, self.args.wait.timeout, started);
-        let taking = Box::pin(self.take_leases(&wait, wanted, held));
-        let befores = interrupt.or(&action, wait.in_time(taking)).await?;
+        let befores = wait.in_time(Box::pin(self.take_leases(wait, wanted, held))).await?;
         let lost = held.lost();
         let mut lost = std::pin::pin!(lost);
-        let look = format!("msctl status -n {}", self.cluster.namespace);
         let mut targets = Vec::new();
         for ((wanted, manifests), before) in wanted.iter().zip(befores.manifests).zip(befores.inventories) {
             let begun = done.begun.insert(Begun::new(&wanted.service));
-            let applying = Box::pin(unless_lost(&mut lost, self.apply(&wait, wanted, manifests, &before, held, begun)));
-            targets.extend(interrupt.or_look(&action, &look, wait.in_time(applying)).await?);
+            let applying = Box::pin(unless_lost(&mut lost, self.apply(wait, wanted, manifests, &before, held, begun)));
+            targets.extend(wait.in_time(applying).await?);
             let report = done.begun.take().map(Begun::report);
             report.iter().try_for_each(self.told)?;
             done.reports.extend(report);
         }
         let Some(watch) = watch else { return Ok(()) };
-        let rollout = Box::pin(unless_lost(&mut lost, wait.until_done(watch, &targets)));
-        let what = format!("{action}; its objects are applied, and the rollout goes on");
-        let all = interrupt.or_look(&what, &look, rollout).await?;
-        let milliseconds = started.elapsed().as_millis();
+        let all = Box::pin(unless_lost(&mut lost, wait.until_done(watch, &targets))).await?;
+        let milliseconds = wait.since.elapsed().as_millis();
         for (target, progress) in targets.iter().zip(all) {
             if let Some(report) = done.reports.iter_mut().find(|report| report.name == target.service) {
                 let rollout = RolloutReport { ready: progress.ready, wanted: progress.wanted, milliseconds };

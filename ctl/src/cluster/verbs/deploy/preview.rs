@@ -13,8 +13,9 @@ use crate::cluster::kinds::Reference;
 use crate::cluster::kubernetes::Kubernetes;
 use crate::cluster::lock::lease_name;
 use crate::cluster::plan::{Action, Plan};
+use crate::cluster::remove::{self, Fate};
 use crate::cluster::wait::Wait;
-use crate::cluster::{failure, namespace, remove};
+use crate::cluster::{failure, namespace};
 use crate::commands::deploy::{ObjectReport, Preview, ServiceReport};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
@@ -75,8 +76,11 @@ async fn server(wait: &Wait<'_>, wanted: &[Wanted], args: &DeployArgs) -> Result
         let mut lines: Vec<ObjectReport> =
             applied.iter().map(|applied| line(&applied.reference, applied.action)).collect();
         for reference in &plan.prune {
-            let kept = remove::is_kept(cluster, reference).await?;
-            lines.push(line(reference, if kept { Action::Kept } else { Action::Deleted }));
+            match remove::foreseen(cluster, reference).await? {
+                Some(Fate::Goes) => lines.push(line(reference, Action::Deleted)),
+                Some(Fate::Kept) => lines.push(line(reference, Action::Kept)),
+                Some(Fate::Untouched) | None => {}
+            }
         }
         preview.services.push(ServiceReport { name: wanted.service.clone(), objects: lines, rollout: None });
         preview.manifests.extend(applied.into_iter().map(|mut applied| {
