@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Inner;
-use super::housekeeping::{LULL, SWEEP};
+use super::housekeeping::SWEEP;
 use crate::metrics::Outcome;
 use crate::storage::{Expiry, Storage};
 use crate::time;
@@ -22,44 +22,48 @@ const LONGEST: Duration = Duration::from_mins(1);
 const SHORTEST: Duration = Duration::from_millis(100);
 
 pub(super) async fn run<S: Storage>(inner: Arc<Inner<S>>) {
-    let max_age = inner.settings.max_age;
-    let period = (max_age / 10).clamp(SHORTEST, LONGEST);
+    let period = (inner.settings.max_age / 10).clamp(SHORTEST, LONGEST);
     loop {
         // At different times in different replicas.
         if inner.pause(period.mul_f64(rand::random_range(0.5..=1.0))).await {
             return;
         }
-        while inner.gate.closed_for().is_some_and(|closed| closed >= GRACE.min(max_age)) {
-            let age = i64::try_from(max_age.as_millis()).unwrap_or(i64::MAX);
-            let before = time::now().saturating_sub(age);
-            // Nothing is in the outbox for longer than it exists.
-            if inner.oldest.load(Ordering::Relaxed) >= before {
-                break;
-            }
-            let began = Instant::now();
-            let error = format!("{} was away, and {max_age:?} passed without a delivery", inner.settings.receiver.name);
-            let expired = match inner.storage.expire(Expiry { before, limit: SWEEP, error }).await {
-                Ok(expired) => expired,
-                Err(error) => {
-                    tracing::debug!(%error, "old messages were not given up");
-                    break;
-                }
-            };
-            if !expired.is_empty() {
-                let (count, receiver) = (expired.len(), inner.settings.receiver.name);
-                tracing::warn!(count, "messages are given up: {receiver} is away for longer than they may wait");
-            }
-            for id in &expired {
-                inner.metrics.dead.inc();
-                inner.metrics.ended(Outcome::Expired);
-                inner.waiters.end(*id, None);
-            }
-            if expired.len() < SWEEP {
-                break;
-            }
-            if inner.pause((began.elapsed() * 9).min(LULL)).await {
+        let mut began = Instant::now();
+        while inner.give_up_some().await == SWEEP {
+            if inner.lull(began).await {
                 return;
             }
+            began = Instant::now();
         }
+    }
+}
+
+impl<S: Storage> Inner<S> {
+    /// How many were given up, `SWEEP` at the most.
+    async fn give_up_some(&self) -> usize {
+        let (max_age, receiver) = (self.settings.max_age, self.settings.receiver.name);
+        if self.gate.closed_for().is_none_or(|closed| closed < GRACE.min(max_age)) {
+            return 0;
+        }
+        let before = time::now().saturating_sub(i64::try_from(max_age.as_millis()).unwrap_or(i64::MAX));
+        // Nothing is in the outbox for longer than it exists.
+        if self.oldest.load(Ordering::Relaxed) >= before {
+            return 0;
+        }
+        let error = format!("{receiver} was away, and {max_age:?} passed without a delivery");
+        let expired = self.storage.expire(Expiry { before, limit: SWEEP, error }).await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "old messages were not given up");
+            Vec::new()
+        });
+        if !expired.is_empty() {
+            let count = expired.len();
+            tracing::warn!(count, "messages are given up: {receiver} is away for longer than they may wait");
+        }
+        for id in &expired {
+            self.metrics.dead.inc();
+            self.metrics.ended(Outcome::Expired);
+            self.waiters.end(*id, None);
+        }
+        expired.len()
     }
 }

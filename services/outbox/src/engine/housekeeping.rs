@@ -19,7 +19,7 @@ const WAITERS: Duration = Duration::from_millis(100);
 pub(super) const SWEEP: usize = 500;
 
 /// The longest pause between two sweeps: 5,000 messages a second go at the least.
-pub(super) const LULL: Duration = Duration::from_millis(100);
+const LULL: Duration = Duration::from_millis(100);
 
 /// The longest pause between two samples.
 const SELDOM: Duration = Duration::from_secs(10);
@@ -87,9 +87,7 @@ pub(super) async fn purge<S: Storage>(inner: Arc<Inner<S>>) {
                 tracing::debug!(%error, "old messages were not deleted");
                 None
             });
-            // At most a tenth of the writer's time; bounded, because the time holds the wait for a busy writer too, and
-            // what is deleted more slowly than it comes would pile up.
-            if inner.pause((began.elapsed() * 9).min(LULL)).await {
+            if inner.lull(began).await {
                 return;
             }
         }
@@ -102,6 +100,13 @@ pub(super) async fn purge<S: Storage>(inner: Arc<Inner<S>>) {
 }
 
 impl<S: Storage> Inner<S> {
+    /// After a sweep that `began` then: at most a tenth of the writer's time; bounded, because the time holds the wait
+    /// for a busy writer too, and what is deleted more slowly than it comes would pile up. Whether the engine stops
+    /// meanwhile.
+    pub(super) async fn lull(&self, began: Instant) -> bool {
+        self.pause((began.elapsed() * 9).min(LULL)).await
+    }
+
     /// Whether the engine stops meanwhile.
     pub(super) async fn pause(&self, pause: Duration) -> bool {
         tokio::select! {
