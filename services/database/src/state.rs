@@ -19,19 +19,14 @@ struct Inner {
     /// Until the first time that the schema is as it should be. Lost later, the service is still ready: not all that it
     /// does needs a database.
     migrated: Option<Condition>,
-    /// Until the first time that reads are possible, which is after that.
-    readable: Option<Condition>,
     /// What was said last, so that a database that stays away says it once.
     trouble: Option<String>,
-    /// The same for reads, before they were possible.
-    unreadable: Option<String>,
 }
 
 impl State {
     pub(crate) fn new(health: &Health, metrics: Metrics) -> Self {
         let migrated = Some(health.condition("the database's migrations"));
-        let readable = Some(health.condition("the database's connection for reads"));
-        Self { metrics, inner: Mutex::new(Inner { migrated, readable, trouble: None, unreadable: None }) }
+        Self { metrics, inner: Mutex::new(Inner { migrated, trouble: None }) }
     }
 
     pub(crate) fn up(&self, system: &System) {
@@ -63,22 +58,6 @@ impl State {
             tracing::error!(system = system.name, database = system.namespace, "{error}");
         } else {
             self.down(system, error);
-        }
-    }
-
-    pub(crate) fn readable(&self) {
-        if let Some(condition) = self.lock().readable.take() {
-            condition.met();
-        }
-    }
-
-    /// The service is not ready while it can't read, so that is told; later it is what each read says.
-    pub(crate) fn unreadable(&self, system: &System, error: &Error) {
-        let told = error.to_string();
-        let mut inner = self.lock();
-        if inner.readable.is_some() && inner.unreadable.as_ref() != Some(&told) {
-            tracing::warn!(system = system.name, database = system.namespace, "no reads: {told}; it is tried again");
-            inner.unreadable = Some(told);
         }
     }
 

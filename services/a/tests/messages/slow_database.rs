@@ -99,7 +99,8 @@ async fn who_joins_a_wait_is_answered_in_time_when_the_database_hangs_meanwhile(
     let reader = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
         AND query LIKE 'SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox%'";
     let admin = admin(&database).await;
-    let pid = tokio::time::timeout(Duration::from_secs(10), async {
+    // The outbox is sampled every 10 s at the least, and that seldom after a sample that took long.
+    let pid = tokio::time::timeout(Duration::from_secs(20), async {
         loop {
             if let [row] = admin.query(reader, &[]).await.unwrap().as_slice() {
                 return row.get::<_, i32>(0).unsigned_abs();

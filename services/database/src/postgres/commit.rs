@@ -27,7 +27,7 @@ pub(crate) struct Committer<W, D, A> {
     url: PostgresUrl,
     migrations: Migrations,
     /// Told each time that the schema is there.
-    readable: Arc<Notify>,
+    migrated: Arc<Notify>,
     backoff: Backoff,
 }
 
@@ -46,9 +46,9 @@ impl<W: Send + 'static, D: Send + 'static, A: Apply<W, D>> Committer<W, D, A> {
         apply: A,
         url: PostgresUrl,
         migrations: Migrations,
-        readable: Arc<Notify>,
+        migrated: Arc<Notify>,
     ) -> Self {
-        Self { shared, apply, url, migrations, readable, backoff: Backoff::new() }
+        Self { shared, apply, url, migrations, migrated, backoff: Backoff::new() }
     }
 
     /// Until the queue is closed and empty.
@@ -58,7 +58,7 @@ impl<W: Send + 'static, D: Send + 'static, A: Apply<W, D>> Committer<W, D, A> {
                 Ok(Connected { session, lost }) => {
                     self.shared.metrics.connects.inc();
                     self.shared.up();
-                    self.readable.notify_one();
+                    self.migrated.notify_one();
                     match self.serve(&session, lost).await {
                         Ok(()) => return,
                         Err(error) => error,

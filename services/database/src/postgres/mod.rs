@@ -59,13 +59,13 @@ pub struct Postgres<W, D> {
 
 impl<W: Send + 'static, D: Send + 'static> Postgres<W, D> {
     /// Connects to `url` and brings the schema up to date, in a task: this returns at once, and the service is ready
-    /// once that has succeeded and the connection for reads is there too. To be called in a tokio runtime.
+    /// once that has succeeded. To be called in a tokio runtime.
     pub fn open(url: PostgresUrl, migrations: Migrations, apply: impl Apply<W, D>, context: Context) -> Self {
         let shared = Shared::new(system(&url), context);
         let (end, ended) = watch::channel(());
-        let readable = Arc::new(Notify::new());
-        let reader = Reader::start(url.clone(), Arc::clone(&readable), Arc::clone(&shared));
-        let committer = Committer::new(Arc::clone(&shared), apply, url, migrations, readable);
+        let migrated = Arc::new(Notify::new());
+        let reader = Reader::start(url.clone(), Arc::clone(&migrated));
+        let committer = Committer::new(Arc::clone(&shared), apply, url, migrations, migrated);
         tokio::spawn({
             let shared = Arc::clone(&shared);
             async move {

@@ -12,7 +12,6 @@ use super::connect::{Connected, READS, connect};
 use super::failure::{Trouble, trouble, unavailable};
 use super::session::Session;
 use crate::backoff::Backoff;
-use crate::writer::Shared;
 use crate::{Error, PostgresUrl};
 
 /// How long a read waits for a connection that is being made anew.
@@ -38,18 +37,14 @@ struct Open {
 
 impl Reader {
     /// Connects once it is told that the schema is there, so that a connection is of use.
-    pub(crate) fn start<W, D>(url: PostgresUrl, readable: Arc<Notify>, shared: Arc<Shared<W, D>>) -> Self
-    where
-        W: Send + 'static,
-        D: Send + 'static,
-    {
+    pub(crate) fn start(url: PostgresUrl, migrated: Arc<Notify>) -> Self {
         let (publish, open) = watch::channel(Err(Error::unavailable("it is being opened")));
         let (end, mut ended) = watch::channel(false);
         tokio::spawn(async move {
             tokio::select! {
                 // The sender's end, with the last reader, is one too.
                 _ = ended.wait_for(|ended| *ended) => {}
-                () = keep(&url, &readable, &publish, &shared) => {}
+                () = keep(&url, &migrated, &publish) => {}
             }
             let _ = publish.send_replace(Err(Error::unavailable("it is closed: the service is shutting down")));
         });
@@ -98,21 +93,14 @@ impl Reader {
 }
 
 /// Keeps a connection, for ever.
-async fn keep<W, D>(
-    url: &PostgresUrl,
-    readable: &Notify,
-    publish: &watch::Sender<Result<Open, Error>>,
-    shared: &Shared<W, D>,
-) {
+async fn keep(url: &PostgresUrl, migrated: &Notify, publish: &watch::Sender<Result<Open, Error>>) {
     let mut backoff = Backoff::new();
-    readable.notified().await;
+    migrated.notified().await;
     loop {
         let error = match connect(url, READS).await {
             Ok(Connected { session, lost }) => {
                 let broken = Arc::new(Notify::new());
                 let _ = publish.send_replace(Ok(Open { session, broken: Arc::clone(&broken) }));
-                // In this order: who is told that it is ready may read.
-                shared.state.readable();
                 backoff = Backoff::new();
                 tokio::select! {
                     error = lost => error,
@@ -122,7 +110,6 @@ async fn keep<W, D>(
             Err(error) => error,
         };
         tracing::debug!("the connection for reads: {error}");
-        shared.state.unreadable(&shared.system, &error);
         let _ = publish.send_replace(Err(error));
         sleep(backoff.next()).await;
     }

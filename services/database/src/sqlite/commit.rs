@@ -11,7 +11,6 @@ use super::Apply;
 use super::crowd::Crowd;
 use super::failure::{Trouble, commit_is_unknown, describe, trouble, unavailable};
 use super::file::{Database, lock_failed};
-use super::read::Reader;
 use crate::Error;
 use crate::backoff::Backoff;
 use crate::batch::{Batch, Settled, same};
@@ -24,8 +23,6 @@ pub(crate) struct Committer<W, D, A> {
     shared: Arc<Shared<W, D>>,
     apply: A,
     database: Database,
-    /// Until it has been told that the file is there.
-    reader: Option<Reader>,
     settled: UnboundedSender<Settled<D>>,
     /// Since the last commit that succeeded.
     trouble: Option<Backoff>,
@@ -71,10 +68,9 @@ impl<W: Send + 'static, D: Send + 'static, A: Apply<W, D>> Committer<W, D, A> {
         shared: Arc<Shared<W, D>>,
         apply: A,
         database: Database,
-        reader: Reader,
         settled: UnboundedSender<Settled<D>>,
     ) -> Self {
-        Self { shared, apply, database, reader: Some(reader), settled, trouble: None, crowd: Crowd::new() }
+        Self { shared, apply, database, settled, trouble: None, crowd: Crowd::new() }
     }
 
     /// Until the queue is closed and empty.
@@ -84,9 +80,6 @@ impl<W: Send + 'static, D: Send + 'static, A: Apply<W, D>> Committer<W, D, A> {
                 Ok(connection) => {
                     self.shared.metrics.connects.inc();
                     self.shared.up();
-                    if let Some(reader) = self.reader.take() {
-                        reader.open(Arc::clone(&self.shared));
-                    }
                     let broken = self.serve(&connection);
                     self.database.close(connection);
                     broken

@@ -57,8 +57,7 @@ pub struct Sqlite<W, D> {
 
 impl<W: Send + 'static, D: Send + 'static> Sqlite<W, D> {
     /// Opens the file at `path`, which is made if it is missing, and brings its schema up to date, on a thread of its
-    /// own: this returns at once, and the service is ready once that has succeeded and the file is open for reads
-    /// too. To be called in a tokio runtime.
+    /// own: this returns at once, and the service is ready once that has succeeded. To be called in a tokio runtime.
     pub fn open(path: PathBuf, migrations: Migrations, apply: impl Apply<W, D>, context: Context) -> Self {
         let namespace = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let shared = Shared::new(System { name: "sqlite", namespace, server: None }, context);
@@ -66,7 +65,7 @@ impl<W: Send + 'static, D: Send + 'static> Sqlite<W, D> {
         let (settled, settling) = mpsc::unbounded_channel();
         let reader = Reader::start(Database::new(path.clone(), migrations, generation.clone()));
         let database = Database::new(path, migrations, generation);
-        let committer = Committer::new(Arc::clone(&shared), apply, database, reader.clone(), settled);
+        let committer = Committer::new(Arc::clone(&shared), apply, database, settled);
         let (end, ended) = watch::channel(());
         let thread = thread::Builder::new().name("sqlite-write".to_owned()).stack_size(STACK);
         match thread.spawn(move || committer.run()) {

@@ -1,7 +1,7 @@
 //! The thread that reads.
 
 use std::fmt;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -14,8 +14,6 @@ use super::STACK;
 use super::failure::{Trouble, trouble, unavailable};
 use super::file::Database;
 use crate::Error;
-use crate::backoff::Backoff;
-use crate::writer::Shared;
 
 /// Reads that may wait.
 const LONGEST: usize = 1024;
@@ -24,26 +22,8 @@ const LONGEST: usize = 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 enum Job {
-    /// The file is there: it is to be opened before the first read comes.
-    Open(Box<dyn Opening>),
     Read(Box<dyn FnOnce(&mut Source) + Send>),
     Close(oneshot::Sender<()>),
-}
-
-/// Who is told whether the file can be read.
-pub(crate) trait Opening: Send {
-    fn opened(&self);
-    fn failed(&self, error: &Error);
-}
-
-impl<W: Send, D: Send> Opening for Arc<Shared<W, D>> {
-    fn opened(&self) {
-        self.state.readable();
-    }
-
-    fn failed(&self, error: &Error) {
-        self.state.unreadable(&self.system, error);
-    }
 }
 
 /// Hands reads to their thread.
@@ -62,14 +42,8 @@ impl Reader {
         let (sender, jobs) = sync_channel(LONGEST);
         let thread = thread::Builder::new().name("sqlite-read".to_owned()).stack_size(STACK);
         // Without a thread the channel is closed.
-        let _ = thread.spawn(move || Source { database, open: None, opening: None }.run(&jobs));
+        let _ = thread.spawn(move || Source { database, open: None }.run(&jobs));
         Self(sender)
-    }
-
-    /// Has the file opened, and tells `opening` once it is.
-    pub(crate) fn open(&self, opening: impl Opening + 'static) {
-        // It comes before every read, so there is room. Without a thread the service is never ready, and reads say why.
-        let _ = self.0.try_send(Job::Open(Box::new(opening)));
     }
 
     pub(crate) async fn read<T: Send + 'static>(
@@ -142,21 +116,14 @@ struct Source {
     database: Database,
     /// With the generation of the file it was opened in.
     open: Option<(u64, Connection)>,
-    /// Until the file was opened for the first time.
-    opening: Option<(Box<dyn Opening>, Backoff)>,
 }
 
 impl Source {
     fn run(mut self, jobs: &Receiver<Job>) {
-        while let Some(job) = self.next(jobs) {
+        while let Ok(job) = jobs.recv() {
             match job {
-                Job::Open(opening) => {
-                    self.opening = Some((opening, Backoff::new()));
-                    self.try_to_open();
-                }
                 Job::Read(read) => read(&mut self),
                 Job::Close(closed) => {
-                    self.opening = None;
                     self.close();
                     self.database.lock.close();
                     let _ = closed.send(());
@@ -164,32 +131,6 @@ impl Source {
             }
         }
         self.close();
-    }
-
-    /// The next job, or none once there will be no more. Meanwhile the file is opened that could not be.
-    fn next(&mut self, jobs: &Receiver<Job>) -> Option<Job> {
-        loop {
-            let Some((_, backoff)) = &mut self.opening else {
-                return jobs.recv().ok();
-            };
-            match jobs.recv_timeout(backoff.next()) {
-                Ok(job) => return Some(job),
-                Err(RecvTimeoutError::Timeout) => self.try_to_open(),
-                Err(RecvTimeoutError::Disconnected) => return None,
-            }
-        }
-    }
-
-    fn try_to_open(&mut self) {
-        let failed = self.connection().err();
-        match (&self.opening, failed) {
-            (Some((opening, _)), Some(error)) => opening.failed(&error),
-            (Some((opening, _)), None) => {
-                opening.opened();
-                self.opening = None;
-            }
-            (None, _) => {}
-        }
     }
 
     fn read<T>(&mut self, turn: &Turn, f: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
@@ -229,41 +170,9 @@ impl Source {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::{Sender, channel};
-
     use super::*;
     use crate::Migrations;
     use crate::sqlite::file::Generation;
-
-    struct Told(Sender<Result<(), Error>>);
-
-    impl Opening for Told {
-        fn opened(&self) {
-            let _ = self.0.send(Ok(()));
-        }
-
-        fn failed(&self, error: &Error) {
-            let _ = self.0.send(Err(error.clone()));
-        }
-    }
-
-    #[tokio::test]
-    async fn a_file_that_can_not_be_read_yet_is_opened_without_a_read_once_it_can() {
-        let file = std::env::temp_dir().join(format!("database-read-{}", std::process::id()));
-        let reader = Reader::start(Database::new(file.clone(), Migrations { steps: &[] }, Generation::default()));
-        let (sender, told) = channel();
-        reader.open(Told(sender));
-        let first = told.recv_timeout(PATIENCE).unwrap();
-        assert!(matches!(first, Err(Error::Unavailable { .. })), "{first:?}");
-
-        Connection::open(&file).unwrap().execute_batch("PRAGMA journal_mode = wal").unwrap();
-        while told.recv_timeout(PATIENCE).unwrap().is_err() {}
-        assert!(told.recv().is_err(), "it is told once");
-        reader.close().await;
-        for ending in ["", ".lock", "-wal", "-shm"] {
-            let _ = std::fs::remove_file(format!("{}{ending}", file.display()));
-        }
-    }
 
     #[tokio::test]
     async fn a_read_that_nobody_waits_for_is_ended() {
