@@ -2,6 +2,8 @@
 
 mod accept;
 mod apply;
+#[cfg(test)]
+mod plans;
 mod settle;
 mod sql;
 

@@ -87,13 +87,18 @@ pub const CLAIM: &str = concat!(
 
 /// Rows are locked in their order: two processes that both delivered the same ones wait for each other.
 ///
+/// What came and what is gone are grouped, not joined: where nearly all messages were delivered before, the planner
+/// expects none here that was not, and would compare each with each.
+///
 /// Parameters: ids, times.
 pub(super) const DELIVERED: &str = "\
 WITH input AS (SELECT * FROM unnest($1::uuid[], $2::bigint[]) AS i (id, at)), \
 locked AS MATERIALIZED (SELECT id FROM outbox WHERE id = ANY($1) ORDER BY id FOR UPDATE), \
-gone AS (DELETE FROM outbox o USING locked WHERE o.id = locked.id RETURNING o.id, o.attempts) \
-UPDATE messages m SET state = 1, delivered_at = input.at, attempts = coalesce(gone.attempts, m.attempts) + 1, \
-last_error = NULL FROM input LEFT JOIN gone ON gone.id = input.id WHERE m.id = input.id AND m.state <> 1";
+gone AS (DELETE FROM outbox o USING locked WHERE o.id = locked.id RETURNING o.id, o.attempts), \
+ended AS (SELECT id, max(at) AS at, max(attempts) AS attempts FROM (SELECT id, at, NULL::bigint AS attempts FROM input \
+UNION ALL SELECT id, NULL, attempts FROM gone) AS parts GROUP BY id) \
+UPDATE messages m SET state = 1, delivered_at = ended.at, attempts = coalesce(ended.attempts, m.attempts) + 1, \
+last_error = NULL FROM ended WHERE m.id = ended.id AND m.state <> 1";
 
 /// Parameters: ids, owners, pauses in milliseconds, errors.
 pub(super) const AGAIN: &str = concat!(
