@@ -1,8 +1,10 @@
 # shellcheck shell=bash
 # What runs on every node: containerd, the pod network, the kubelet and kube-proxy. Each has its own /var/lib and /run there.
+# The files of what runs already are left as they are: kube-proxy ends when its configuration is written again.
 
 containerd_start() {
 	local node=$1
+	process_alive "$node.containerd" && return
 	containerd_configure >"$CONFIG/containerd.toml"
 	mkdir -p "$(node_home "$node")/etc/cni/net.d"
 	pod_network_configure "$node" >"$(node_home "$node")/etc/cni/net.d/10-msctl.conflist"
@@ -48,6 +50,7 @@ containerd_ready() { node_enter "$1" ctr version; }
 
 kubelet_start() {
 	local node=$1
+	process_alive "$node.kubelet" && return
 	kubeconfig_write "$node" "$CONFIG/$node.kubeconfig"
 	kubelet_configure "$node" >"$CONFIG/$node.kubelet.yaml"
 	node_process "$node" kubelet "$(part_bin kubernetes kubelet)" \
@@ -88,6 +91,7 @@ kubelet_configure() {
 
 kube_proxy_start() {
 	local node=$1
+	process_alive "$node.kube-proxy" && return
 	kubeconfig_write kube-proxy "$CONFIG/kube-proxy.kubeconfig"
 	cat >"$CONFIG/$node.kube-proxy.yaml" <<-YAML
 		apiVersion: kubeproxy.config.k8s.io/v1alpha1

@@ -22,6 +22,9 @@ node_start() {
 
 node_alive() { [[ -f $RUN/$1.ready ]] && process_alive "$1"; }
 
+# In the form of the API's times, which can be compared as texts.
+node_started() { date --utc --reference="$RUN/$1.ready" +%Y-%m-%dT%H:%M:%SZ; }
+
 node_has_init() { pgrep --parent "$(process_pid "$1")"; }
 
 # Runs a command as a process of the node. (Not `ip netns exec`: it would mount a /sys without cgroups.)

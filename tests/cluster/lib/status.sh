@@ -29,8 +29,14 @@ nodes_ready() {
 		(($(grep -cx True <<<"$ready") == ${#NODES[@]}))
 }
 
+# By the pods themselves. Those that went with their node are remembered as ready: a container is no older than its node.
 addons_ready() {
-	[[ $(kubectl_admin --namespace kube-system get deployment coredns --request-timeout=5s --output 'jsonpath={.status.readyReplicas}') == 2 ]]
+	local node started ready count=0
+	while read -r node started ready; do
+		[[ $ready == True && ! $started < $(node_started "$node") ]] && ((count += 1))
+	done < <(kubectl_admin --namespace kube-system get pods --selector k8s-app=kube-dns --request-timeout=5s --output \
+		'jsonpath={range .items[*]}{.spec.nodeName} {.status.containerStatuses[0].state.running.startedAt} {.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}')
+	((count == 2))
 }
 
 dns_answers() { network_of "$CONTROL_NODE" timeout 2 bash -c ": </dev/tcp/$DNS_ADDRESS/53"; }

@@ -27,6 +27,7 @@ cluster_up() {
 	wait "$volumes" || fail "the volumes could not be made"
 	volumes_reclaim
 	wait "$loading" || fail "loading the cluster's images failed"
+	wait_until 60 "all of it to be healthy (see: $0 status)" cluster_healthy
 	touch "$RUN/up"
 	say "the cluster is up: kubeconfig $KUBECONFIG_FILE, context $CONTEXT"
 	say "run commands in its network with: $0 exec -- kubectl get nodes"
@@ -81,7 +82,6 @@ addons_apply() {
 addons_up() {
 	kubectl_admin --namespace kube-system rollout status deployment/coredns --timeout=120s >>"$LOGS/addons.log" 2>&1 ||
 		fail "CoreDNS is not ready after 120 s" "see: $0 exec -- kubectl -n kube-system describe pods"
-	wait_until 60 "CoreDNS to answer behind its service" dns_answers
 	wait_until 60 "the default service account" kubectl_admin get serviceaccount default
 }
 
