@@ -2,6 +2,10 @@
 //!
 //! Each takes arrays, one element a message. The time is the database's: `statement_timestamp()`, which an index can be
 //! searched for, unlike `clock_timestamp()`.
+//!
+//! Rows of the outbox are found by `id = ANY(...)`, which only an index answers. It is nearly empty whenever it is
+//! vacuumed, and passes for that until the next time: a join alone would read all that came since, once for each row of a
+//! batch.
 
 macro_rules! now {
     () => {
@@ -79,7 +83,8 @@ pub const CLAIM: &str = concat!(
      fitting AS MATERIALIZED (SELECT id FROM sized WHERE bytes <= $5::bigint OR place = 1), \
      leased AS (UPDATE outbox o SET available_at = ",
     now!(),
-    " + $2::bigint, lease_owner = $1::uuid FROM fitting WHERE o.id = fitting.id RETURNING o.id, o.enqueued_at, o.attempts) \
+    " + $2::bigint, lease_owner = $1::uuid WHERE o.id = ANY(ARRAY(SELECT id FROM fitting)) \
+     RETURNING o.id, o.enqueued_at, o.attempts) \
      SELECT l.id, m.body, m.created_at, l.enqueued_at, l.attempts, m.traceparent, m.tracestate, \
      (SELECT count(*) FROM due) > (SELECT count(*) FROM fitting) \
      FROM leased l JOIN messages m ON m.id = l.id ORDER BY l.id"
@@ -88,13 +93,13 @@ pub const CLAIM: &str = concat!(
 /// Rows are locked in their order: two processes that both delivered the same ones wait for each other.
 ///
 /// What came and what is gone are grouped, not joined: where nearly all messages were delivered before, the planner
-/// expects none here that was not, and would compare each with each.
+/// expects none here that was not, and would compare each with each of a batch.
 ///
 /// Parameters: ids, times.
 pub(super) const DELIVERED: &str = "\
 WITH input AS (SELECT * FROM unnest($1::uuid[], $2::bigint[]) AS i (id, at)), \
 locked AS MATERIALIZED (SELECT id FROM outbox WHERE id = ANY($1) ORDER BY id FOR UPDATE), \
-gone AS (DELETE FROM outbox o USING locked WHERE o.id = locked.id RETURNING o.id, o.attempts), \
+gone AS (DELETE FROM outbox WHERE id = ANY(ARRAY(SELECT id FROM locked)) RETURNING id, attempts), \
 ended AS (SELECT id, max(at) AS at, max(attempts) AS attempts FROM (SELECT id, at, NULL::bigint AS attempts FROM input \
 UNION ALL SELECT id, NULL, attempts FROM gone) AS parts GROUP BY id) \
 UPDATE messages m SET state = 1, delivered_at = ended.at, attempts = coalesce(ended.attempts, m.attempts) + 1, \
@@ -106,14 +111,14 @@ pub(super) const AGAIN: &str = concat!(
     now!(),
     " + i.after, lease_owner = NULL, attempts = o.attempts + 1, last_error = i.error \
      FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[]) AS i (id, owner, after, error) \
-     WHERE o.id = i.id AND o.lease_owner = i.owner"
+     WHERE o.id = ANY($1) AND o.id = i.id AND o.lease_owner = i.owner"
 );
 
 /// Parameters: ids, owners, attempts, errors.
 pub(super) const DEAD: &str = "\
 WITH gone AS (DELETE FROM outbox o \
 USING unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[]) AS i (id, owner, attempts, error) \
-WHERE o.id = i.id AND o.lease_owner = i.owner RETURNING o.id, i.attempts, i.error) \
+WHERE o.id = ANY($1) AND o.id = i.id AND o.lease_owner = i.owner RETURNING o.id, i.attempts, i.error) \
 UPDATE messages m SET state = 2, attempts = gone.attempts, last_error = gone.error \
 FROM gone WHERE m.id = gone.id AND m.state = 0";
 
@@ -124,7 +129,7 @@ pub(super) const EXPIRE: &str = concat!(
     "WITH old AS MATERIALIZED (SELECT id FROM outbox WHERE enqueued_at < $1 AND (lease_owner IS NULL OR available_at <= ",
     now!(),
     ") ORDER BY id LIMIT $2::bigint FOR UPDATE SKIP LOCKED), \
-     gone AS (DELETE FROM outbox o USING old WHERE o.id = old.id RETURNING o.id, o.attempts, o.last_error) \
+     gone AS (DELETE FROM outbox WHERE id = ANY(ARRAY(SELECT id FROM old)) RETURNING id, attempts, last_error) \
      UPDATE messages m SET state = 2, attempts = gone.attempts, last_error = coalesce(gone.last_error, $3::text) \
      FROM gone WHERE m.id = gone.id AND m.state = 0 RETURNING m.id"
 );
@@ -150,7 +155,7 @@ pub(super) const REDELIVER: &str = concat!(
 /// Returns all that were looked at. Parameters: after, before, limit.
 pub(super) const PURGE: &str = "\
 WITH old AS MATERIALIZED (SELECT id FROM messages WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3::bigint), \
-gone AS (DELETE FROM messages m USING old WHERE m.id = old.id AND m.state <> 0) \
+gone AS (DELETE FROM messages WHERE id = ANY(ARRAY(SELECT id FROM old)) AND state <> 0) \
 SELECT id FROM old ORDER BY id";
 
 /// Keys that are being taken anew are passed over. Parameter: limit.
@@ -158,7 +163,7 @@ pub(super) const FORGET_KEYS: &str = concat!(
     "WITH old AS MATERIALIZED (SELECT key FROM idempotency_keys WHERE expires_at <= ",
     now!(),
     " ORDER BY expires_at LIMIT $1::bigint FOR UPDATE SKIP LOCKED) \
-     DELETE FROM idempotency_keys k USING old WHERE k.key = old.key"
+     DELETE FROM idempotency_keys WHERE key = ANY(ARRAY(SELECT key FROM old))"
 );
 
 /// Parameter: ids.
