@@ -21,6 +21,8 @@ const SOURCE: &str = "/service-a";
 const KIND: &str = "dev.msctl.message.created.v1";
 /// Seconds until a full outbox may have room again.
 const FULL_RETRY_AFTER: u32 = 1;
+/// The same for one whose message is stored and can't be read: longer than a reconnect usually takes.
+const UNREAD_RETRY_AFTER: u32 = 2;
 /// How long an answer that is due is held back to look a message's state up: a database that hangs costs no more.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -149,7 +151,7 @@ impl<B: Backend> Messages<B> {
         let found = timeout_at(deadline.max(Instant::now()) + LOOK, self.store.0.get(id)).await;
         // It is stored, but whether it is delivered is not to be made up.
         let found = found.unwrap_or_else(|_| Err(Error::Unavailable { detail: "no read in time".to_owned() }));
-        let found = found?.ok_or_else(gone)?;
+        let found = found.map_err(unread)?.ok_or_else(gone)?;
         if found.state != State::Pending || deadline <= Instant::now() {
             return Answer::kept(found);
         }
@@ -175,7 +177,7 @@ impl<B: Backend> Messages<B> {
             Redelivery::Unknown if self.is_past(id) => return Err(gone()),
             Redelivery::Unknown => return Err(unknown(id)),
         }
-        let kept = self.store.0.get(id).await?.ok_or_else(|| unknown(id))?;
+        let kept = self.store.0.get(id).await.map_err(unread)?.ok_or_else(|| unknown(id))?;
         Ok(Answer { status: StatusCode::ACCEPTED, ..Answer::kept(kept)? })
     }
 
@@ -200,6 +202,17 @@ impl Answer {
 
     fn kept(kept: Kept) -> Result<Self, Failure> {
         from_row(kept).map(Self::of)
+    }
+}
+
+/// What became of a message of which only that it is stored is known.
+fn unread(error: Error) -> Failure {
+    match error {
+        Error::Unavailable { .. } | Error::Overloaded | Error::Unknown { .. } => Failure::unavailable(
+            "the message is stored, but the database can't tell its state now; ask for it again",
+            UNREAD_RETRY_AFTER,
+        ),
+        error => error.into(),
     }
 }
 

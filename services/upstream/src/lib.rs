@@ -1,6 +1,7 @@
 //! Calling another service over HTTP/1.1.
 //!
-//! - [`send_request`] is one call and its whole answer; [`blocking::send_request`] is the same without async.
+//! - [`send_request`] is one call and its whole answer; [`blocking::send_request`] is the same without async. Both are
+//!   made of a [`Client`], as `msctl call` is, which needs more of it: headers, the tunnel, the body as it comes.
 //! - [`Client`] is what services and tools keep: pooled connections, a deadline for each call, retries within a
 //!   budget, a client span and trace context for each attempt. It is generic over the connector, so a call can also go
 //!   through a tunnel.

@@ -25,7 +25,10 @@ fn helm_installs_tests_upgrades_and_uninstalls_the_demo() {
         assert_eq!(scenario.ready_pods(one).len(), 1, "{one}");
     }
 
-    scenario.helm(&["test", "demo", "--timeout", "2m"]).ok();
+    let tested = scenario.helm(&["test", "demo", "--timeout", "2m"]).ok();
+    for pod in ["demo-test", "service-a-test", "service-b-test"] {
+        assert!(tested.stdout.contains(pod), "{pod} is not among the tests:\n{tested}");
+    }
 
     for (service, admin_port) in SERVICES {
         for (pod, _) in scenario.ready_pods(service) {

@@ -32,7 +32,7 @@ const ANSWERS: [(&str, &str, Header); 10] = [
     (
         "DatabaseAway",
         "The database can't be used now, the service has none, or there is too much to do; `detail` says which. Nothing \
-         was stored, unless `detail` says that the answer was lost.",
+         was stored, unless `detail` says that it was, or that the answer was lost.",
         Header::RetryAfter,
     ),
     ("OtherProtocol", "The request is not HTTP/1.1 or HTTP/1.0.", Header::None),

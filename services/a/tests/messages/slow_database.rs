@@ -109,7 +109,9 @@ async fn who_joins_a_wait_is_answered_in_time_when_the_database_hangs_meanwhile(
     });
     let stopped = Stopped::new([pid.await.expect("a connection that reads")]);
     let began = Instant::now();
-    is_away(&post(a.address, &[key, ("prefer", "wait=1")], "{}").await);
+    let answer = post(a.address, &[key, ("prefer", "wait=1")], "{}").await;
+    is_away(&answer);
+    assert!(answer.problem(503).contains("the message is stored"), "{answer:?}");
     assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
     drop(stopped);
     b.behave(Behaviour::Take);
