@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use clap::Parser as _;
 use serde_json::json;
@@ -273,6 +274,8 @@ async fn verbose_says_way_status_and_time() {
 #[tokio::test]
 async fn a_slow_server_is_given_up_at_the_timeout() {
     let (address, _requests) = server(vec![Reply::Half("")]).await;
+    let began = Instant::now();
     let error = call(address, &["--timeout", "1s"]).await.outcome.unwrap_err();
     assert_eq!(error.code(), ExitCode::TimedOut);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }

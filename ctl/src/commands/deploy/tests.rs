@@ -1,7 +1,10 @@
+use std::time::Duration;
+
 use clap::Parser as _;
 use http::Method;
 use reach::Cluster;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::*;
 use crate::cli::{Cli, Command};
@@ -203,8 +206,10 @@ async fn no_wait_returns_once_it_is_applied_and_watches_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_rollout_that_never_ends_is_over_at_its_timeout() {
     let double = Double::new();
+    let began = Instant::now();
     let error = deploy(&double, &["service-a", "--timeout", "20s"]).await.0.unwrap_err();
     assert_eq!(error.code(), ExitCode::TimedOut);
+    assert!(began.elapsed() < Duration::from_secs(21), "{:?}", began.elapsed());
     assert!(error.to_string().contains("deploy service-a is not done after 20s"), "{error}");
     assert!(double.get(LEASE).unwrap()["spec"]["holderIdentity"].is_null());
 }
@@ -213,8 +218,10 @@ async fn a_rollout_that_never_ends_is_over_at_its_timeout() {
 async fn an_api_server_that_takes_a_write_and_never_answers_does_not_hang_it() {
     let double = Double::new();
     double.silence(Method::PATCH, "/deployments/");
+    let began = Instant::now();
     let error = deploy(&double, &["service-a", "--timeout", "20s"]).await.0.unwrap_err();
     assert_eq!(error.code(), ExitCode::TimedOut);
+    assert!(began.elapsed() < Duration::from_secs(21), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
+use std::time::Duration;
+
 use clap::Parser as _;
 use http::Method;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::*;
 use crate::cli::{Cli, Command};
@@ -161,8 +164,10 @@ async fn a_conflict_on_the_scale_subresource_is_an_error_and_no_panic() {
 async fn pods_that_never_become_ready_end_it_at_the_timeout() {
     let double = deployed(2);
     double.controller(|_, _| {});
+    let began = Instant::now();
     let error = run(&double, &["service-a", "--replicas", "5", "--timeout", "30s"]).await.0.unwrap_err();
     assert_eq!(error.code(), ExitCode::TimedOut);
+    assert!(began.elapsed() < Duration::from_secs(31), "{:?}", began.elapsed());
     assert!(error.to_string().contains("scale service-a is not done after 30s"), "{error}");
 }
 
@@ -178,8 +183,10 @@ async fn an_api_server_that_never_answers_ends_it_at_the_timeout_even_without_a_
     let double = deployed(2);
     double.silence(Method::PATCH, "/scale");
     let args = ["service-a", "--replicas", "5", "--no-wait", "--timeout", "10s"];
+    let began = Instant::now();
     let error = run(&double, &args).await.0.unwrap_err();
     assert_eq!(error.code(), ExitCode::TimedOut);
+    assert!(began.elapsed() < Duration::from_secs(11), "{:?}", began.elapsed());
     assert!(error.to_string().contains("next: msctl status -n shop"), "{error}");
 }
 

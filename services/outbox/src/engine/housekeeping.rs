@@ -91,10 +91,12 @@ pub(super) async fn purge<S: Storage>(inner: Arc<Inner<S>>) {
                 return;
             }
         }
+        let mut began = Instant::now();
         while matches!(inner.storage.forget_keys(SWEEP).await, Ok(SWEEP)) {
-            if inner.pause(WAITERS).await {
+            if inner.lull(began).await {
                 return;
             }
+            began = Instant::now();
         }
     }
 }
