@@ -21,8 +21,6 @@ const SOURCE: &str = "/service-a";
 const KIND: &str = "dev.msctl.message.created.v1";
 /// Seconds until a full outbox may have room again.
 const FULL_RETRY_AFTER: u32 = 1;
-/// The same for one whose message is stored and can't be read: longer than a reconnect usually takes.
-const UNREAD_RETRY_AFTER: u32 = 2;
 /// How long an answer that is due is held back to look a message's state up: a database that hangs costs no more.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -210,7 +208,7 @@ fn unread(error: Error) -> Failure {
     match error {
         Error::Unavailable { .. } | Error::Overloaded | Error::Unknown { .. } => Failure::unavailable(
             "the message is stored, but the database can't tell its state now; ask for it again",
-            UNREAD_RETRY_AFTER,
+            database::RETRY_AFTER,
         ),
         error => error.into(),
     }

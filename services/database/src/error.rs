@@ -65,7 +65,7 @@ impl Error {
 }
 
 /// Seconds until a client should try again: longer than a reconnect usually takes.
-const RETRY_AFTER: u32 = 2;
+pub const RETRY_AFTER: u32 = 2;
 
 /// 503 with `Retry-After` for all but [`Error::Refused`] and [`Error::Defect`], which are 500. Details are the log's: they name hosts and
 /// paths.

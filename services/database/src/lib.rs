@@ -23,7 +23,7 @@ mod statement;
 mod url;
 mod writer;
 
-pub use error::Error;
+pub use error::{Error, RETRY_AFTER};
 pub use runtime::Context;
 pub use schema::{Migrations, Step};
 pub use settings::Settings;

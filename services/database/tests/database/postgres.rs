@@ -92,6 +92,7 @@ async fn a_read_only_server_is_told_and_used_once_it_can_be_written() {
     let Some(server) = test_postgres::shared() else { return };
     let database = server.database();
     let db = postgres(&database.url()).opened().await;
+    db.write(row(2)).await.unwrap();
     let (admin, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
     tokio::spawn(connection);
     let name = database.name();
@@ -109,6 +110,7 @@ async fn a_read_only_server_is_told_and_used_once_it_can_be_written() {
         .await
         .unwrap();
     until("it is used", async || db.write(row(1)).await.is_ok()).await;
+    assert_eq!(db.ids().await, Ok(vec![1, 2]));
 }
 
 #[tokio::test]

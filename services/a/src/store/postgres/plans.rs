@@ -61,10 +61,11 @@ async fn a_batch_looks_at_its_own_rows_only() {
     }
     let owner = Uuid::now_v7();
     client.execute("UPDATE outbox SET lease_owner = $1", &[&owner]).await.unwrap();
-    let rows = client.query("SELECT id FROM outbox ORDER BY random() LIMIT 200", &[]).await.unwrap();
+    let some = format!("SELECT id FROM outbox ORDER BY random() LIMIT {BATCH}");
+    let rows = client.query(&some, &[]).await.unwrap();
     let ids: Vec<String> = rows.iter().map(|row| row.get::<_, Uuid>(0).to_string()).collect();
     let ids = format!("'{{{}}}'", ids.join(","));
-    let all = |value: &str| format!("'{{{}}}'", vec![value; 200].join(","));
+    let all = |value: &str| format!("'{{{}}}'", vec![value; rows.len()].join(","));
     let (owners, numbers, errors) = (all(&owner.to_string()), all("1"), all("refused"));
 
     let settled = format!("{ids}, {owners}, {numbers}, {errors}");
