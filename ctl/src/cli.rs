@@ -61,6 +61,26 @@ pub(crate) enum Command {
     Relay(relay::RelayArgs),
 }
 
+impl Command {
+    /// As it is typed.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Deploy(_) => "deploy",
+            Self::Scale(_) => "scale",
+            Self::Call(_) => "call",
+            Self::Status(_) => "status",
+            Self::Logs(_) => "logs",
+            Self::Trace(_) => "trace",
+            Self::Delete(_) => "delete",
+            Self::Up(_) => "up",
+            Self::Down(_) => "down",
+            Self::Completion(_) => "completion",
+            Self::Guard(_) => "guard",
+            Self::Relay(_) => "relay",
+        }
+    }
+}
+
 /// Where, and as whom: accepted before and after the verb. Those of a cluster are kubectl's.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Where")]

@@ -35,8 +35,11 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<ExitCode, Error> {
         printer.aim(aim.clone());
     }
     let runtime = runtime(&cli.command).map_err(|cause| {
-        Error::new(ExitCode::Failed, "cannot start the asynchronous runtime").why(cause.to_string())
+        Error::new(ExitCode::Failed, "cannot start the asynchronous runtime")
+            .why(cause.to_string())
+            .place("this machine")
     })?;
+    let help = format!("msctl {} --help", cli.command.name());
     let outcome = runtime.block_on(async {
         let outcome = dispatch(cli, printer).await;
         // Also after a failure: its spans are the ones that are wanted.
@@ -45,9 +48,16 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<ExitCode, Error> {
     });
     // A credential plugin or a resolver that hangs on a thread of its own does not hold the exit.
     runtime.shutdown_background();
-    outcome.map_err(|error| match &aim {
-        Some(flag) => error.aimed(flag),
-        None => error,
+    outcome.map_err(|error| {
+        let error = error.or_next(help);
+        let error = match error.code() {
+            ExitCode::Usage => error.within("the command line"),
+            _ => error.within("this machine"),
+        };
+        match &aim {
+            Some(flag) => error.aimed(flag),
+            None => error,
+        }
     })
 }
 

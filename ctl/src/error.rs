@@ -186,6 +186,13 @@ impl Error {
         self
     }
 
+    /// The same, from who knows less of it: what has been said already is nearer.
+    #[must_use]
+    pub(crate) fn within(mut self, place: impl Into<String>) -> Self {
+        self.0.place.get_or_insert_with(|| place.into());
+        self
+    }
+
     /// Lines to show with it.
     #[must_use]
     pub(crate) fn quote(mut self, title: impl Into<String>, lines: Vec<String>) -> Self {
@@ -200,6 +207,12 @@ impl Error {
     pub(crate) fn next(mut self, next: impl Into<String>) -> Self {
         self.0.next.push(next.into());
         self
+    }
+
+    /// The same, where nobody has said any.
+    #[must_use]
+    pub(crate) fn or_next(self, next: impl Into<String>) -> Self {
+        if self.0.next.is_empty() { self.next(next) } else { self }
     }
 
     /// Makes the commands to run next mean the place that this one meant.
@@ -273,6 +286,15 @@ mod tests {
             "error: service-a did not become ready\n  why: the image does not exist\n  where: namespace shop, \
              context dev\n  last log lines of service-a-1:\n    boom\n  next: msctl status -n shop"
         );
+    }
+
+    #[test]
+    fn what_is_known_further_out_fills_gaps_and_replaces_nothing() {
+        let outer = |error: Error| error.within("namespace shop").or_next("msctl call --help").to_string();
+        let bare = Error::usage("x");
+        assert_eq!(outer(bare.clone()), "error: x\n  where: namespace shop\n  next: msctl call --help");
+        let said = bare.place("--set a").next("msctl status");
+        assert_eq!(outer(said), "error: x\n  where: --set a\n  next: msctl status");
     }
 
     #[test]

@@ -47,8 +47,8 @@ impl Interrupt {
         })
     }
 
-    /// Resolves at the next signal; after the first one, only when somebody asks once more.
-    pub(crate) async fn signalled(&mut self) {
+    /// Resolves at the next signal, with its name; after the first one, only when somebody asks once more.
+    pub(crate) async fn signalled(&mut self) -> &'static str {
         loop {
             let Self { ctrl_c, terminate, hangup, .. } = self;
             let gone = async {
@@ -57,13 +57,13 @@ impl Interrupt {
                     None => std::future::pending().await,
                 }
             };
-            let what = tokio::select! {
-                _ = ctrl_c.recv() => What::Asked,
-                _ = terminate.recv() => What::Asked,
-                _ = gone => What::Gone,
+            let (what, name) = tokio::select! {
+                _ = ctrl_c.recv() => (What::Asked, "SIGINT (Ctrl-C)"),
+                _ = terminate.recv() => (What::Asked, "SIGTERM"),
+                _ = gone => (What::Gone, "SIGHUP: its terminal is gone"),
             };
             if self.heard.counts(what, Instant::now()) {
-                return;
+                return name;
             }
         }
     }
@@ -85,12 +85,15 @@ impl Interrupt {
     pub(crate) async fn or<T>(&mut self, what: &str, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         tokio::select! {
             biased;
-            () = self.signalled() => {
-                Err(Error::new(ExitCode::Interrupted, format!("interrupted: {what}")))
-            }
+            signal = self.signalled() => Err(interrupted(what, signal)),
             result = work => result,
         }
     }
+}
+
+/// The error for `what` a signal ended.
+pub(crate) fn interrupted(what: &str, signal: &str) -> Error {
+    Error::new(ExitCode::Interrupted, format!("interrupted: {what}")).why(format!("it got {signal}"))
 }
 
 /// What a signal says.
@@ -123,8 +126,9 @@ impl Heard {
 }
 
 fn listen(kind: SignalKind, name: &str) -> Result<Signal, Error> {
-    signal(kind)
-        .map_err(|cause| Error::new(ExitCode::Failed, format!("cannot listen for {name}")).why(cause.to_string()))
+    signal(kind).map_err(|cause| {
+        Error::new(ExitCode::Failed, format!("cannot listen for {name}")).why(cause.to_string()).place("this machine")
+    })
 }
 
 /// Of `/proc/PID/status`: a mask in hexadecimal, whose lowest bit is signal 1.

@@ -37,6 +37,11 @@ impl Local {
         self.project.folder.join(state::FOLDER)
     }
 
+    /// For the `where` line of an error.
+    pub(crate) fn place(&self) -> String {
+        format!("project {}", self.project.file.display())
+    }
+
     /// Services as they should be here.
     pub(crate) fn wanted(&self, services: &[String], args: &ValuesArgs) -> Result<Vec<Wanted>, Error> {
         if args.image.is_some() {
@@ -72,7 +77,8 @@ impl Local {
 
     fn not_up(&self) -> Error {
         Error::new(ExitCode::Failed, format!("{} is not up on this machine", self.project.name))
-            .place(format!("project {}", self.project.file.display()))
+            .why("no `msctl up` runs for it")
+            .place(self.place())
             .next("msctl up")
     }
 
@@ -88,11 +94,11 @@ impl Local {
         let error = Error::new(ExitCode::Failed, format!("cannot {action}"))
             .why(format!("there is no service {service} in {}", self.project.name));
         let error = if names.is_empty() { error } else { error.why(format!("there are {}", names.join(", "))) };
-        let error = error.place(format!("project {}", self.project.file.display()));
+        let error = error.place(self.place());
         match did_you_mean(service, names) {
             // It is not another one that is meant.
             _ if self.project.services.contains_key(service) => error.next(format!("msctl deploy {service} --local")),
-            Some(near) => error.next(format!("did you mean {near}?")),
+            Some(near) => error.next(format!("did you mean {near}? msctl status --local shows all")),
             None => error.next("msctl status --local"),
         }
     }

@@ -97,7 +97,10 @@ impl Printer {
                 self.closed.store(true, Ordering::Relaxed);
                 Ok(())
             }
-            Err(error) => Err(Error::new(ExitCode::Failed, "cannot write to stdout").why(error.to_string())),
+            Err(error) => Err(Error::new(ExitCode::Failed, "cannot write to stdout")
+                .why(error.to_string())
+                .place("stdout")
+                .next("run it again with stdout going elsewhere: `| cat`, or > FILE on a disk that has room")),
         }
     }
 

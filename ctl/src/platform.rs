@@ -74,6 +74,25 @@ impl Platform {
         Ok(platform)
     }
 
+    /// Says of an error that names no place of its own where it happened, as far as that is known by now.
+    pub(crate) fn within(&self, error: Error) -> Error {
+        match self {
+            Self::Cluster { kubernetes, .. } => match kubernetes.place() {
+                Some(place) => error.within(place),
+                None => error,
+            },
+            Self::Local(local) => error.within(local.place()),
+        }
+    }
+
+    /// For who has waited long enough for an answer that should come at once.
+    pub(crate) fn what_is_slow(&self) -> &'static str {
+        match self {
+            Self::Cluster { .. } => "msctl status --request-timeout 5s, which says who does not answer",
+            Self::Local(_) => "msctl down; msctl up starts anew",
+        }
+    }
+
     /// Whether the environment of msctl.yaml says, so that it can be used from here, where spans go or are read.
     pub(crate) fn says_where_spans_go(&self) -> bool {
         let Self::Cluster { kubernetes, .. } = self else { return false };

@@ -52,15 +52,22 @@ pub(crate) struct Asked {
     pub(crate) endpoint: Option<String>,
 }
 
+/// The error for variables that can't be used.
+fn unusable() -> Error {
+    Error::usage("cannot set up tracing")
+        .place("the environment's variables OTEL_…")
+        .next("set the variable to what is allowed, or unset it")
+}
+
 /// Sets up the telemetry of this process. To be called once, inside the runtime; without it there are no spans.
 pub(crate) fn start(sampling: Sampling) -> Result<Asked, Error> {
-    let settings = Settings::from_env(|name| std::env::var(name).ok())
-        .map_err(|cause| Error::usage("cannot set up tracing").why(cause.to_string()))?;
+    let settings =
+        Settings::from_env(|name| std::env::var(name).ok()).map_err(|cause| unusable().why(cause.to_string()))?;
     let asked = Asked { endpoint: settings.endpoint.clone() };
     let transport = Arc::new(Transport::default());
     let identity = Identity { service_name: "msctl", service_version: env!("CARGO_PKG_VERSION") };
     let telemetry = ::telemetry::init_with_http_client(identity, adapt(settings, sampling), transport.clone())
-        .map_err(|cause| Error::usage("cannot set up tracing").caused_by(&cause))?;
+        .map_err(|cause| unusable().caused_by(&cause))?;
     // Only the first set counts, and there is no other: `init` refuses a second time.
     let _ = OURS.set(Ours { telemetry, transport, told: AtomicBool::new(false) });
     Ok(asked)

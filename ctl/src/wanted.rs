@@ -1,6 +1,7 @@
 //! From the command line to what a service should be: values merged and checked.
 
 mod layers;
+mod sources;
 
 use std::io::Read as _;
 use std::path::Path;
@@ -14,6 +15,7 @@ use crate::cli::deploy::ValuesArgs;
 use crate::cli::distinct;
 use crate::error::{Error, ExitCode, did_you_mean};
 pub(crate) use layers::Layers;
+use sources::Sources;
 
 /// A service as it should be, wherever it is to run.
 #[derive(Debug)]
@@ -39,8 +41,10 @@ impl Wanted {
         let services = distinct(services);
         for (flag, given) in [("--image", args.image.is_some()), ("--port", args.port.is_some())] {
             if given && services.len() > 1 {
-                return Err(Error::usage(format!("{flag} is for one service, and {} are named", services.len()))
-                    .next("deploy them one after the other"));
+                return Err(Error::usage(format!("cannot use {flag} for {}", services.join(", ")))
+                    .why(format!("{flag} is for one service, and {} are named", services.len()))
+                    .place(flag)
+                    .next(format!("msctl deploy {} {flag} …, and then the others", services[0])));
             }
         }
         let files = args.values.iter().map(|path| read_file(path)).collect::<Result<Vec<_>, _>>()?;
@@ -48,7 +52,7 @@ impl Wanted {
     }
 
     fn one(service: &str, args: &ValuesArgs, files: &[(String, String)], layers: Layers<'_>) -> Result<Self, Error> {
-        let user = UserInput::read(layers.of(service)?, args, files, layers)?;
+        let user = UserInput::read(service, args, files, layers)?;
         let refused = |why: String| Error::usage(format!("cannot deploy {service}")).why(why);
         names::service(service).map_err(|cause| misnamed(service, refused(cause.to_string())))?;
         let known = bundled().any(|name| name == service);
@@ -64,7 +68,9 @@ impl Wanted {
         let values = resolve(merged).map_err(|cause| {
             let error = Error::usage(format!("cannot deploy {service}: its values are not valid"));
             let error = cause.problems.iter().fold(error, |error, problem| error.why(problem.to_string()));
-            error.next("see charts/microservice/values.yaml for every key, with what it means")
+            let places = user.sources.of(cause.problems.iter().map(|problem| problem.path.as_str()));
+            let error = if places.is_empty() { error } else { error.place(places.join(", ")) };
+            error.next(corrected(service))
         })?;
         if args.replicas.is_some() && values.autoscaling.enabled {
             return Err(refused("it has an autoscaler, which would undo --replicas".to_owned()).next(
@@ -75,26 +81,31 @@ impl Wanted {
     }
 }
 
-/// Files and flags.
+/// The project, files and flags.
 struct UserInput {
     all: UserValues,
     asked: Asked,
+    sources: Sources,
 }
 
 impl UserInput {
-    /// Over `all`. Files are texts, with their names.
-    fn read(
-        mut all: UserValues,
-        args: &ValuesArgs,
-        files: &[(String, String)],
-        layers: Layers<'_>,
-    ) -> Result<Self, Error> {
+    /// Files are texts, with their names.
+    fn read(service: &str, args: &ValuesArgs, files: &[(String, String)], layers: Layers<'_>) -> Result<Self, Error> {
+        let mut all = layers.of(service)?;
+        let mut sources = Sources::default();
+        if let Some(project) = layers.project() {
+            sources.add(project.file.display().to_string(), all.clone());
+        }
         for (text, name) in files {
-            all.file(text, name).map_err(|cause| {
+            let mut file = UserValues::default();
+            file.file(text, name).map_err(|cause| {
                 Error::usage(format!("cannot use {name}"))
                     .why(cause.to_string())
-                    .next("charts/microservice/values.yaml shows how values are written")
+                    .place(format!("--values {name}"))
+                    .next(format!("write it as a map of keys, `replicas: 2`; {}", corrected(service)))
             })?;
+            all.overlay(file.clone().into_value());
+            sources.add(format!("--values {name}"), file);
         }
         let flags = [
             (Kind::Json, &args.set_json),
@@ -106,13 +117,24 @@ impl UserInput {
         let mut said = UserValues::default();
         for (kind, texts) in flags {
             for text in texts {
-                all.set(kind, text).map_err(|cause| Error::usage(cause.to_string()).next(form(kind)))?;
+                let flag = format!("{} {text}", kind.flag());
+                all.set(kind, text).map_err(|cause| {
+                    Error::usage(format!("cannot deploy {service} with {}", kind.flag()))
+                        .why(cause.to_string())
+                        .place(flag.clone())
+                        .next(form(kind))
+                })?;
                 // An index into a list of a file is no assignment by itself; it is none of replicas either.
-                let _ = said.set(kind, text);
+                let mut alone = UserValues::default();
+                if alone.set(kind, text).is_ok() {
+                    said.overlay(alone.clone().into_value());
+                    sources.add(flag, alone);
+                }
             }
         }
         let short = short_forms(args)?;
         all.overlay(short.clone());
+        sources.add_short_forms(args, &short);
         said.overlay(short);
         layers.check_flags(&said)?;
         let is_said = |path: &[&str]| said.get(path).is_some_and(|value| !value.is_null());
@@ -121,7 +143,7 @@ impl UserInput {
             min_replicas: is_said(&["autoscaling", "minReplicas"]),
             max_replicas: is_said(&["autoscaling", "maxReplicas"]),
         };
-        Ok(Self { all, asked })
+        Ok(Self { all, asked, sources })
     }
 }
 
@@ -130,7 +152,10 @@ fn short_forms(args: &ValuesArgs) -> Result<Value, Error> {
     let mut values = json!({});
     if let Some(image) = &args.image {
         let image: ImageReference = image.parse().map_err(|cause: manifests::values::ImageError| {
-            Error::usage(cause.to_string()).next("--image REPO:TAG, as ghcr.io/example/orders:1.4.2")
+            Error::usage("cannot use this image")
+                .why(cause.to_string())
+                .place(format!("--image {image}"))
+                .next("--image REPO:TAG, as ghcr.io/example/orders:1.4.2")
         })?;
         values["image"] = json!({ "repository": image.repository, "tag": image.tag, "digest": image.digest });
     }
@@ -157,6 +182,7 @@ fn read_file(path: &Path) -> Result<(String, String), Error> {
         Ok(text) => Ok((text, name)),
         Err(cause) => Err(Error::usage(format!("cannot read the values in {name}"))
             .why(cause.to_string())
+            .place(format!("--values {}", path.display()))
             .next("--values FILE, or --values - for stdin")),
     }
 }
@@ -171,10 +197,17 @@ fn form(kind: Kind) -> &'static str {
     }
 }
 
+/// What to run when values are not as they should be.
+fn corrected(service: &str) -> String {
+    format!("correct it; `msctl deploy {service} … --dry-run=client` checks it and changes nothing")
+}
+
 /// The name that was probably meant, where it differs in letters that no name has.
 fn misnamed(service: &str, error: Error) -> Error {
     let meant = service.to_lowercase().replace(['_', '.', ' '], "-");
-    if names::service(&meant).is_ok() { error.next(format!("did you mean {meant}?")) } else { error }
+    let next =
+        if names::service(&meant).is_ok() { format!("msctl deploy {meant}") } else { "msctl deploy NAME".to_owned() };
+    error.next(next)
 }
 
 fn unknown(service: &str) -> Error {
@@ -182,7 +215,7 @@ fn unknown(service: &str) -> Error {
     let error = Error::usage(format!("unknown service {service}"))
         .why(format!("bundled are {}; another one needs its image", known.join(", ")));
     let error = match did_you_mean(service, known) {
-        Some(near) => error.next(format!("did you mean {near}?")),
+        Some(near) => error.next(format!("msctl deploy {near}, if that is meant")),
         None => error,
     };
     error.next(format!("msctl deploy {service} --image REPO:TAG --port PORT"))
@@ -220,7 +253,10 @@ mod tests {
     #[test]
     fn a_service_of_ones_own_needs_an_image() {
         let text = refusal(&["servce-a"], &ValuesArgs::default());
-        assert!(text.contains("did you mean service-a?") && text.contains("--image REPO:TAG"), "{text}");
+        assert!(
+            text.contains("next: msctl deploy service-a, if that is meant") && text.contains("--image REPO:TAG"),
+            "{text}"
+        );
         let args = ValuesArgs { image: Some("ghcr.io/acme/orders:1".into()), port: Some(80), ..ValuesArgs::default() };
         assert!(wanted(&["orders"], &args).is_ok());
     }
@@ -263,8 +299,8 @@ mod tests {
             args
         };
         for (service, args, next) in [
-            ("Service_A", ValuesArgs::default(), "did you mean service-a?"),
-            ("service-a", of(&|args| args.values = vec![file.clone()]), "charts/microservice/values.yaml"),
+            ("Service_A", ValuesArgs::default(), "msctl deploy service-a"),
+            ("service-a", of(&|args| args.values = vec![file.clone()]), "write it as a map of keys"),
             ("service-a", of(&|args| args.values = vec!["/nowhere/values.yaml".into()]), "--values FILE"),
             ("service-a", of(&|args| args.set = vec!["replicas".into()]), "--set KEY=VALUE"),
             ("service-a", of(&|args| args.set_json = vec!["env={".into()]), "--set-json KEY=JSON"),

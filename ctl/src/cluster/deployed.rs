@@ -126,7 +126,7 @@ pub(crate) async fn unknown(cluster: &Cluster, action: &str, service: &str) -> E
         .place(session::place(cluster));
     let error = if names.is_empty() { error } else { error.why(format!("there are {}", names.join(", "))) };
     match did_you_mean(service, names.iter().map(String::as_str)) {
-        Some(near) => error.next(format!("did you mean {near}?")),
+        Some(near) => error.next(format!("did you mean {near}? msctl status -n {} shows all", cluster.namespace)),
         None => error.next("msctl status -A"),
     }
 }

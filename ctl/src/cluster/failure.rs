@@ -21,11 +21,11 @@ pub(crate) fn explain(cluster: &Cluster, action: &str, cause: kube::Error) -> Er
         // What was there a moment ago has gone.
         (trouble == Trouble::NotFound).then(|| format!("msctl status -n {} shows what is there", cluster.namespace))
     });
-    let error = Error::new(code, cause.to_string()).place(place(cluster));
-    match hint {
-        Some(hint) => error.next(hint),
-        None => error,
-    }
+    let error = Error::new(code, format!("cannot {action}")).why(cause.reason()).place(place(cluster));
+    // Without one of its own: whoever asks again sees whether it was a moment's.
+    error.next(
+        hint.unwrap_or_else(|| format!("run it again; msctl status -n {} shows how things are", cluster.namespace)),
+    )
 }
 
 /// The answers that deserve words of their own.
@@ -69,9 +69,9 @@ fn invalid(error: Error, status: &Status, of_values: bool) -> Error {
     if immutable {
         error.next("a field that cannot change: `msctl delete` the service, then deploy it again")
     } else if of_values {
-        error.next("change its value in --set, --values or msctl.yaml; charts/microservice/values.yaml has every key")
+        error.next("change its value in --set, --values or msctl.yaml; msctl deploy SERVICE --dry-run=server asks the API server before anything changes")
     } else {
-        error
+        error.next("msctl status shows what is there")
     }
 }
 

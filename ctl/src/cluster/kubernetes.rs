@@ -56,6 +56,11 @@ impl Kubernetes {
         self.cluster.get_or_try_init(|| session::connect(&self.globals)).await
     }
 
+    /// For the `where` line of an error; none before the client is made.
+    pub(crate) fn place(&self) -> Option<String> {
+        self.cluster.get().map(session::place)
+    }
+
     /// The namespace of the command, also where there is no cluster to be had.
     pub(crate) async fn namespace(&self) -> &str {
         match self.cluster().await {

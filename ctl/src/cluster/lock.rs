@@ -71,7 +71,7 @@ impl LockError {
             }
             Self::Contended { ref service } => Error::new(ExitCode::Failed, format!("cannot change {service}"))
                 .why(self.to_string())
-                .next("run it again"),
+                .next(format!("run it again; msctl status {service} shows how it is")),
         }
     }
 }

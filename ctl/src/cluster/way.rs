@@ -122,9 +122,13 @@ impl ClusterWay {
 
     pub(crate) async fn port(&self, service: &str) -> Result<u16, Error> {
         match &self.cluster {
-            Some(cluster) => lookup::service_port(cluster, service, &self.namespace).await,
+            Some(cluster) => {
+                let found = lookup::service_port(cluster, service, &self.namespace).await;
+                found.map_err(|error| error.within(self.place()))
+            }
             None => Err(Error::usage(format!("cannot call {service}: which port?"))
                 .why("its Service knows, but the API server cannot be asked from here")
+                .place(self.place())
                 .next(format!("msctl call {service}:PORT"))),
         }
     }
@@ -137,12 +141,14 @@ impl ClusterWay {
         match lookup::ports(cluster, name, namespace).await {
             Ok(Some(ports)) if ports.lack(*port) => {
                 let other = ports.traffic().filter(|_| *assumed);
-                other.map(Doubt::OtherPort).ok_or_else(|| lookup::wrong_port(service, namespace, *port, &ports))
+                other
+                    .map(Doubt::OtherPort)
+                    .ok_or_else(|| lookup::wrong_port(service, namespace, *port, &ports).place(self.place()))
             }
             // The name resolves to something else, or soon to nothing.
             Ok(None) if !url => Err(lookup::unknown(cluster, name, namespace).await),
             Ok(Some(_)) if lookup::is_scaled_to_zero(cluster, name, namespace).await => {
-                Err(lookup::nobody(name, namespace))
+                Err(lookup::nobody(name, namespace).place(self.place()))
             }
             // Large, and seldom.
             Ok(Some(_)) => match Box::pin(unready::look(cluster, name, namespace)).await {
@@ -225,10 +231,7 @@ fn refused(cluster: &Cluster, namespace: &str, cause: &TunnelError) -> Error {
     let error = Error::new(ExitCode::from(cause.trouble()), format!("cannot open a way into namespace {namespace}"))
         .why(cause.to_string())
         .place(session::place(cluster));
-    match cause.hint() {
-        Some(hint) => error.next(hint),
-        None => error,
-    }
+    error.next(cause.hint().unwrap_or_else(|| format!("msctl status -n {namespace}")))
 }
 
 #[cfg(test)]

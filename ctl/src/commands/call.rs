@@ -46,7 +46,7 @@ pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) ->
     let route = Route { args: &args, platform: &platform, printer, asked_jaeger, asked, sampled: root.is_sampled() };
     let outcome = result(&route, outgoing, &root, &patience, &mut interrupt, &mut sink).await;
     let expected = root.end(outcome.as_ref().err());
-    let answered = outcome?;
+    let answered = outcome.map_err(|error| platform.within(error))?;
 
     let failed = answered.failure.is_some() || answered.status.as_u16() >= 400;
     if args.trace {
@@ -60,6 +60,7 @@ pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) ->
             }
             _ => error,
         });
+        let shown = shown.map_err(|error| platform.within(error));
         match shown {
             // What the service answered matters more to a script than that nobody can show the way there.
             Err(error) if failed && error.code() != ExitCode::Interrupted => printer.error(&error),
@@ -67,7 +68,7 @@ pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) ->
         }
     }
     match answered.failure {
-        Some(failure) => Err(failure),
+        Some(failure) => Err(platform.within(failure)),
         None => Ok(if failed { ExitCode::CalleeFailed } else { ExitCode::Done }),
     }
 }
@@ -150,7 +151,7 @@ async fn answer(
             }
         }
     }
-    let place = hops::Place { connector: open.connector, namespace: open.way.namespace().to_owned() };
+    let place = hops::Place { connector: open.connector, way: open.way };
     Ok(Answered { status, failure: None, delivery, jaeger: open.jaeger, place })
 }
 
@@ -172,6 +173,7 @@ async fn show_trace(
 ) -> Result<(), Error> {
     let Some(expected) = expected else {
         return Err(Error::new(ExitCode::Failed, "the call was answered, but it has no trace")
+            .why("its spans were not recorded")
             .next("msctl trace SERVICE shows the latest of a service"));
     };
     let bound = Bound::from_now(args.trace_timeout);

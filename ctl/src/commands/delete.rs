@@ -24,7 +24,8 @@ pub(crate) struct Deleted {
 }
 
 pub(crate) async fn run(args: DeleteArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
-    delete(&Platform::choose(globals, printer)?, &args, printer).await
+    let platform = Platform::choose(globals, printer)?;
+    delete(&platform, &args, printer).await.map_err(|error| platform.within(error))
 }
 
 async fn delete(platform: &Platform, args: &DeleteArgs, printer: &Printer) -> Result<ExitCode, Error> {

@@ -13,7 +13,8 @@ use crate::output::Printer;
 use crate::platform::{Deployed, Platform};
 
 pub(crate) async fn run(args: DeployArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
-    deploy(&Platform::choose(globals, printer)?, &args, printer).await
+    let platform = Platform::choose(globals, printer)?;
+    deploy(&platform, &args, printer).await.map_err(|error| platform.within(error))
 }
 
 async fn deploy(platform: &Platform, args: &DeployArgs, printer: &Printer) -> Result<ExitCode, Error> {

@@ -34,8 +34,8 @@ pub(crate) async fn run(args: DownArgs, globals: &Globals, printer: &Printer) ->
     let work = Box::pin(down(&local, &args, printer));
     let outcome = Interrupt::listen()?.or("ending the services; that goes on in `msctl up`", work).await;
     outcome.map_err(|error| match error.code() {
-        ExitCode::Interrupted => error.next("msctl status --local"),
-        _ => error,
+        ExitCode::Interrupted => error.within(local.place()).next("msctl status --local"),
+        _ => error.within(local.place()),
     })
 }
 

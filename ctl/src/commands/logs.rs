@@ -55,8 +55,8 @@ pub(crate) async fn run(args: LogsArgs, globals: &Globals, printer: &Printer) ->
     tokio::select! {
         biased;
         // The way to end what has no end of its own: no error to be told.
-        () = interrupt.signalled() => Ok(ExitCode::Interrupted),
-        outcome = work => outcome,
+        _ = interrupt.signalled() => Ok(ExitCode::Interrupted),
+        outcome = work => outcome.map_err(|error| platform.within(error)),
         () = reader::gone() => Ok(ExitCode::Done),
     }
 }

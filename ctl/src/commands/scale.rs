@@ -41,10 +41,12 @@ pub(crate) async fn run(args: ScaleArgs, globals: &Globals, printer: &Printer) -
         && min > max
     {
         let namespace = globals.namespace.as_ref().map(|name| format!(" -n {name}")).unwrap_or_default();
-        return Err(Error::usage(format!("--min {min} is more than --max {max}"))
+        return Err(Error::usage("cannot scale between these bounds")
+            .why(format!("--min {min} is more than --max {max}"))
             .next(format!("msctl scale {}{namespace} --min {max} --max {min}", args.services.join(" "))));
     }
-    scale(&Platform::choose(globals, printer)?, &args, printer).await
+    let platform = Platform::choose(globals, printer)?;
+    scale(&platform, &args, printer).await.map_err(|error| platform.within(error))
 }
 
 async fn scale(platform: &Platform, args: &ScaleArgs, printer: &Printer) -> Result<ExitCode, Error> {

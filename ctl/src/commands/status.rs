@@ -19,10 +19,17 @@ const REASON_WIDTH: usize = 120;
 
 pub(crate) async fn run(args: StatusArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
     if args.all_namespaces && globals.namespace.is_some() {
-        return Err(Error::usage("-A and -n exclude each other"));
+        return Err(Error::usage("-A and -n exclude each other")
+            .why("-A is every namespace, and -n is one")
+            .next("leave out one of them"));
     }
     let platform = Platform::choose(globals, printer)?;
-    Interrupt::listen()?.or("looking at the services", Box::pin(status(&platform, &args, printer))).await
+    let work = Box::pin(status(&platform, &args, printer));
+    let outcome = Interrupt::listen()?.or("looking at the services", work).await;
+    outcome.map_err(|error| match error.code() {
+        ExitCode::Interrupted => platform.within(error.next(platform.what_is_slow())),
+        _ => platform.within(error),
+    })
 }
 
 async fn status(platform: &Platform, args: &StatusArgs, printer: &Printer) -> Result<ExitCode, Error> {

@@ -26,7 +26,9 @@ impl Wanted {
         let text = match (&args.service, &args.target) {
             (Some(service), _) => return Ok(Self::service(service)),
             (None, Some(target)) => target,
-            (None, None) => return Err(Error::usage("no trace id and no service was given")),
+            (None, None) => {
+                return Err(Error::usage("cannot tell which trace").why("neither a trace id nor a service was given"));
+            }
         };
         match text.parse::<TraceId>() {
             // A name such as `cafe` is hexadecimal too.
@@ -62,7 +64,7 @@ pub(crate) async fn run(args: TraceArgs, globals: &Globals, printer: &Printer) -
     let patience = Patience::new("asking Jaeger", args.timeout);
     // Large, and once a process.
     let work = Box::pin(fetch(&wanted, &args, &platform, &patience, printer));
-    let trace = way::bounded(&patience, &mut interrupt, work).await?;
+    let trace = way::bounded(&patience, &mut interrupt, work).await.map_err(|error| platform.within(error))?;
     let tree = Tree::build(trace);
     let gaps = gaps(&tree, Known::default());
     match args.output.format {
@@ -97,7 +99,7 @@ async fn fetch(
     let (connector, mut voice) = opened?;
     let api = QueryApi::new(connector, jaeger.query());
     voice.stage(format!("waiting for Jaeger at {} to answer", api.authority()));
-    voice.over(ask(&api, wanted, &jaeger, &way)).await
+    voice.over(ask(&api, wanted, &jaeger, &way)).await.map_err(|error| error.within(way.place()))
 }
 
 async fn ask(api: &QueryApi<Connector>, wanted: &Wanted, jaeger: &Jaeger, way: &Way) -> Result<Trace, Error> {
@@ -132,7 +134,15 @@ async fn not_found(api: &QueryApi<Connector>, wanted: &Wanted, jaeger: &Jaeger, 
             .next("msctl trace SERVICE shows the latest; msctl call TARGET --trace makes one"),
         Wanted::Latest(service, _) => {
             let error = Error::new(ExitCode::Failed, format!("{keeper} has no trace of {service}"));
-            let Ok(known) = api.services().await else { return error };
+            let known = match api.services().await {
+                Ok(known) => known,
+                // Which it has traces of is a help, and no more.
+                Err(cause) => {
+                    return error
+                        .why(format!("of which services it has traces can't be told: {cause}"))
+                        .next(format!("msctl call {service} --trace makes one"));
+                }
+            };
             let callable = match wanted.place() {
                 Some(service) => !matches!(way.knows(&service.name).await, way::Known::No(_)),
                 None => false,

@@ -21,8 +21,9 @@ pub(crate) async fn run(args: UpArgs, globals: &Globals, printer: &Printer) -> R
     let local = platform::local_project(globals)?;
     let services = services(&local, &args.services)?;
     // Before the terminal is left: what is wrong with msctl.yaml is told here.
-    let wanted = local.wanted(&services, &ValuesArgs::default())?;
-    let specs = local.specs(&wanted)?;
+    let found = local.wanted(&services, &ValuesArgs::default());
+    let found = found.and_then(|wanted| local.specs(&wanted).map(|specs| (wanted, specs)));
+    let (wanted, specs) = found.map_err(|error| explained(error, &local))?;
     if !args.background {
         Local::tell_unused(&wanted, printer);
     }
@@ -51,6 +52,15 @@ fn services(local: &Local, named: &[String]) -> Result<Vec<String>, Error> {
             .next("services.NAME.run: COMMAND says how a service is started here"));
     }
     Ok(all)
+}
+
+/// What an error does not say by itself.
+fn explained(error: Error, local: &Local) -> Error {
+    let error = error.within(local.place());
+    match error.code() {
+        ExitCode::Interrupted => error.or_next("msctl up"),
+        _ => error.or_next("msctl up --help"),
+    }
 }
 
 /// Where the services are.

@@ -97,6 +97,7 @@ impl LocalWay {
         }
         if found.wanted == 0 {
             return Err(Error::new(ExitCode::Failed, format!("cannot call {service}: it is scaled to no replicas"))
+                .why("nobody is there to answer")
                 .place(self.place())
                 .next(format!("msctl scale {service} --replicas 1")));
         }

@@ -66,7 +66,10 @@ pub(super) fn choose(globals: &Globals) -> Result<Chosen, Error> {
 
 fn chosen<'a>(project: &'a Project, named: Option<&str>) -> Result<Choice<'a>, Error> {
     project.environment(named).map_err(|cause| match cause {
-        Refused::Unknown(cause) => Error::usage(cause.to_string()),
+        Refused::Unknown(cause) => Error::usage("cannot tell where")
+            .why(cause.to_string())
+            .place(project.file.display().to_string())
+            .next("-e NAME with an environment of msctl.yaml; --context NAME, for one of the kubeconfig"),
         Refused::Broken(cause) => unusable(&cause),
     })
 }
@@ -76,7 +79,8 @@ pub(super) fn local_project(globals: &Globals) -> Result<Local, Error> {
     let project = project(globals, std::env::current_dir())?.ok_or_else(|| nowhere("there is no project"))?;
     if let Some(name) = named(globals)?.filter(|name| *name != LOCAL) {
         chosen(&project, Some(name))?;
-        return Err(Error::usage(format!("environment {name} is a cluster, and this verb is about this machine"))
+        return Err(Error::usage("this verb is about this machine")
+            .why(format!("environment {name} is a cluster"))
             .next(format!("msctl deploy SERVICE -e {name}")));
     }
     refuse_cluster_flags(globals, &project)?;
@@ -146,7 +150,9 @@ fn word(text: &str) -> String {
 
 fn named(globals: &Globals) -> Result<Option<&str>, Error> {
     match (globals.local, globals.environment.as_deref()) {
-        (true, Some(name)) if name != LOCAL => Err(Error::usage(format!("--local and -e {name} exclude each other"))),
+        (true, Some(name)) if name != LOCAL => Err(Error::usage(format!("--local and -e {name} exclude each other"))
+            .why(format!("--local is this machine, and {name} is a cluster"))
+            .next("leave out one of them")),
         (true, _) => Ok(Some(LOCAL)),
         (false, name) => Ok(name),
     }
@@ -169,15 +175,20 @@ fn project(globals: &Globals, here: io::Result<PathBuf>) -> Result<Option<Projec
 }
 
 fn unusable(cause: &project::Error) -> Error {
-    let error = Error::usage(format!("cannot use {}", cause.file.display()));
+    let error = Error::usage(format!("cannot use {}", cause.file.display())).place(cause.file.display().to_string());
     let error = cause.problems.iter().fold(error, |error, problem| error.why(problem.to_string()));
     let in_text = cause.problems.iter().any(|problem| problem.line > 0);
-    if in_text { error.next("correct it") } else { error }
+    if in_text {
+        error.next("correct it; msctl deploy SERVICE --dry-run=client reads it and changes nothing")
+    } else {
+        error.next("--project FILE, or a folder with an msctl.yaml that can be read")
+    }
 }
 
 fn nowhere(what: &str) -> Error {
     Error::usage(what)
         .why("no msctl.yaml here or in a folder above")
+        .place(std::env::current_dir().map_or_else(|cause| cause.to_string(), |here| here.display().to_string()))
         .next("go to the project's folder, or name its msctl.yaml with --project FILE")
 }
 
@@ -214,7 +225,8 @@ fn instead_of_default<'a>(globals: &Globals, project: &'a Project) -> Option<(St
 /// Whoever names a cluster does not mean this machine.
 fn refuse_cluster_flags(globals: &Globals, project: &Project) -> Result<(), Error> {
     if let Some(flag) = place_flag(globals).or_else(|| person_flag(globals)) {
-        return Err(Error::usage(format!("{flag} is a cluster's, and the environment here is local"))
+        return Err(Error::usage(format!("{flag} has no meaning on this machine"))
+            .why("it is a cluster's, and the environment here is local")
             .next("leave out one of them; -e NAME, for an environment of msctl.yaml that is a cluster"));
     }
     if let Some(namespace) = globals.namespace.as_ref().filter(|namespace| **namespace != project.name) {

@@ -27,6 +27,13 @@ const LOCAL: [&str; 11] =
     ["admin", "component", "database", "drain", "env", "image", "partOf", "probes", "replicas", "service", "telemetry"];
 
 impl Layers<'_> {
+    pub(super) fn project(&self) -> Option<&Project> {
+        match self {
+            Self::None => None,
+            Self::Cluster { project, .. } | Self::Local { project } => Some(project),
+        }
+    }
+
     /// The service's own values, then those of the environment.
     pub(super) fn of(self, service: &str) -> Result<UserValues, Error> {
         match self {
@@ -102,7 +109,8 @@ impl Layers<'_> {
         let Self::Local { .. } = self else { return Ok(()) };
         match without_meaning(&said.clone().into_value()) {
             Some(key) => Err(Error::usage(format!("`{key}` has no meaning for a process of this machine"))
-                .why(format!("what counts here is {}", LOCAL.join(", ")))),
+                .why(format!("what counts here is {}", LOCAL.join(", ")))
+                .next("leave it out, or deploy to a cluster: msctl deploy SERVICE -e NAME")),
             None => Ok(()),
         }
     }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, ExitCode};
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, interrupted};
 
 /// What a command is at: for those who wait, and for the error when they have waited too long.
 #[derive(Debug, Clone, Default)]
@@ -39,9 +39,8 @@ impl Stage {
         self.0.borrow().text.clone()
     }
 
-    fn next(&self) -> String {
-        let next = self.0.borrow().next.clone();
-        next.unwrap_or_else(|| "a longer --timeout, or `msctl status` for what keeps it".to_owned())
+    fn next(&self, usual: &str) -> String {
+        self.0.borrow().next.clone().unwrap_or_else(|| usual.to_owned())
     }
 }
 
@@ -109,10 +108,13 @@ pub(crate) async fn bounded<T>(
     };
     let given_up = tokio::select! {
         biased;
-        () = interrupt.signalled() => at(Error::new(ExitCode::Interrupted, format!("interrupted: {what}"))),
+        signal = interrupt.signalled() => {
+            at(interrupted(what, signal)).next(stage.next("msctl status, for what keeps it"))
+        }
         outcome = &mut work => return outcome,
         () = sleep(patience.left()) => {
-            at(Error::new(ExitCode::TimedOut, format!("{what}: not done within {timeout:?}"))).next(stage.next())
+            let late = Error::new(ExitCode::TimedOut, format!("{what}: not done within {timeout:?}"));
+            at(late).next(stage.next("a longer --timeout, or `msctl status` for what keeps it"))
         }
     };
     cancel.cancel();
@@ -122,7 +124,7 @@ pub(crate) async fn bounded<T>(
     // A second signal ends the moment too.
     tokio::select! {
         _ = tokio::time::timeout(MOMENT, work) => {}
-        () = interrupt.signalled() => {}
+        _ = interrupt.signalled() => {}
     }
     Err(given_up)
 }

@@ -9,6 +9,7 @@
 #![expect(clippy::print_stderr, reason = "a failed scenario tells what was going on")]
 
 pub mod background;
+pub mod exit;
 mod failure;
 pub mod http;
 pub mod jaeger;

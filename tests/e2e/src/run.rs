@@ -53,9 +53,19 @@ impl Run {
         self.code_is(0)
     }
 
+    /// Asserts its exit code; and that an error of msctl's, whichever it is, says what, why, where and the next command.
     #[track_caller]
     pub fn code_is(self, code: i32) -> Self {
         assert!(self.code == Some(code), "expected exit code {code}\n{self}");
+        // The command line's own errors end with a word about --help, as everybody's do.
+        if let Some(error) =
+            self.stderr.split_once("error: ").map(|(_, error)| error).filter(|error| !error.contains("try '--help'"))
+            && self.command.split(' ').next().is_some_and(|program| program.ends_with("msctl"))
+        {
+            for part in ["\n  why: ", "\n  where: ", "\n  next: "] {
+                assert!(error.contains(part), "expected the error to have a line of {part:?}\n{self}");
+            }
+        }
         self
     }
 

@@ -4,12 +4,11 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use e2e::exit::INTERRUPTED;
 use e2e::{Background, Project, eventually};
 use nix::sys::signal::Signal;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-
-const INTERRUPTED: i32 = 130;
 
 #[test]
 fn local_down_ends_all_and_keeps_the_data_and_down_volumes_keeps_nothing() {

@@ -4,12 +4,9 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
+use e2e::exit::{FAILED, ROLLOUT_FAILED, USAGE};
 use e2e::{Background, Project, ports};
 use nix::sys::signal::Signal;
-
-const FAILED: i32 = 1;
-const USAGE: i32 = 2;
-const ROLLOUT_FAILED: i32 = 4;
 
 /// A project with one service of its own, whose `run:` is told; `more` are further keys of it.
 fn one(name: &str, run: &str, more: &str) -> Project {

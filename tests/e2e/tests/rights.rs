@@ -1,8 +1,7 @@
 //! What README says of rights: Kubernetes' own roles are enough.
 
+use e2e::exit::FORBIDDEN;
 use e2e::{Run, Scenario, eventually};
-
-const FORBIDDEN: i32 = 7;
 
 /// Gives `user` a role in the scenario's namespace.
 fn bind(scenario: &Scenario, user: &str, role: &str) {

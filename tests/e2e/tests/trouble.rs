@@ -3,19 +3,22 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use e2e::exit::{CALLEE_FAILED, FAILED, FORBIDDEN, INTERRUPTED, ROLLOUT_FAILED, TIMED_OUT, UNREACHABLE, USAGE};
 use e2e::run::finish;
 use e2e::scenario::msctl_path;
 use e2e::{Background, Run, Scenario, World, eventually, in_both};
 use nix::sys::signal::Signal;
 
-const FAILED: i32 = 1;
-const USAGE: i32 = 2;
-const UNREACHABLE: i32 = 3;
-const ROLLOUT_FAILED: i32 = 4;
-const CALLEE_FAILED: i32 = 5;
-const FORBIDDEN: i32 = 7;
-const TIMED_OUT: i32 = 70;
-const INTERRUPTED: i32 = 130;
+/// A command line of every verb that asks a cluster.
+const VERBS: [&[&str]; 7] = [
+    &["deploy", "service-b"],
+    &["scale", "service-b", "--replicas", "2"],
+    &["call", "service-b"],
+    &["status"],
+    &["logs", "service-b"],
+    &["trace", "service-b"],
+    &["delete", "service-b"],
+];
 
 const NO_SUCH_IMAGE: &str = "ghcr.io/msctl/no-such-image:9.9.9";
 
@@ -70,31 +73,33 @@ fn an_unknown_namespace_is_named_and_can_be_created() {
     let scenario = Scenario::new("unknown-namespace");
     let missing = format!("{}-not-there", scenario.namespace);
     let run = Scenario { namespace: missing.clone() };
-    run.msctl(&["deploy", "service-b"]).code_is(FAILED).says(&[&missing, "--create-namespace"]);
-    run.msctl(&["call", "service-b"]).code_is(FAILED).says(&[&missing]);
+    for verb in VERBS {
+        run.msctl(verb).code_is(FAILED).says(&[&missing, "does not exist"]);
+    }
+    run.msctl(&["deploy", "service-b"]).code_is(FAILED).says(&["--create-namespace"]);
     run.msctl(&["deploy", "service-b", "--create-namespace"]).ok();
     assert_eq!(run.ready_pods("service-b").len(), 2);
 }
 
 #[test]
 fn an_unknown_context_lists_the_ones_there_are() {
-    let scenario = Scenario::new("unknown-context");
     let known = Run::of(std::process::Command::new("kubectl").args(["config", "get-contexts", "-o", "name"]), b"").ok();
-    let mut command = std::process::Command::new(msctl_path());
-    command.args(["status", "--context", "no-such-context"]);
-    Run::of(&mut command, b"")
-        .code_is(USAGE)
-        .says(&["no-such-context", known.stdout.lines().next().unwrap_or_default()]);
-    drop(scenario);
+    for verb in VERBS {
+        let mut command = std::process::Command::new(msctl_path());
+        command.args(verb).args(["--context", "no-such-context"]);
+        Run::of(&mut command, b"")
+            .code_is(USAGE)
+            .says(&["no-such-context", known.stdout.lines().next().unwrap_or_default()]);
+    }
 }
 
 #[test]
 fn bad_values_stop_before_anything_is_written() {
     let scenario = Scenario::new("bad-values");
     let cases: [(&[&str], &[&str]); 5] = [
-        (&["--set", "replcas=2"], &["replcas", "replicas"]),
-        (&["--set", "replicas=many"], &["replicas", "many"]),
-        (&["--set", "service.port=70000"], &["service.port", "65535"]),
+        (&["--set", "replcas=2"], &["replcas", "replicas", "where: --set replcas=2"]),
+        (&["--set", "replicas=many"], &["replicas", "many", "where: --set replicas=many"]),
+        (&["--set", "service.port=70000"], &["service.port", "65535", "where: --set service.port=70000"]),
         (&["--port", "70000"], &["70000", "65535"]),
         (&["--image", "service-a"], &["image", "registry"]),
     ];
@@ -134,34 +139,26 @@ fn a_pod_that_never_becomes_ready_is_explained_by_its_probe_at_the_deadline() {
 #[test]
 fn no_cluster_is_said_as_such() {
     let scenario = Scenario::new("no-cluster");
-    let status = || {
-        let mut command = std::process::Command::new(msctl_path());
-        command.args(["status", "--namespace", &scenario.namespace]);
-        command
-    };
-    Run::of(status().env("KUBECONFIG", "/no/such/kubeconfig").env("HOME", "/no/such/home"), b"")
-        .code_is(UNREACHABLE)
-        .says(&["/no/such/kubeconfig"]);
-
     let config = kubeconfig_to("https://127.0.0.1:1");
-    let run = Run::of(status().env("KUBECONFIG", &config), b"");
-    run.code_is(UNREACHABLE).says(&["https://127.0.0.1:1", "next: "]);
+    for verb in VERBS {
+        let msctl = || {
+            let mut command = std::process::Command::new(msctl_path());
+            command.args(verb).args(["--namespace", &scenario.namespace]);
+            command
+        };
+        Run::of(msctl().env("KUBECONFIG", "/no/such/kubeconfig").env("HOME", "/no/such/home"), b"")
+            .code_is(UNREACHABLE)
+            .says(&["/no/such/kubeconfig"]);
+        Run::of(msctl().env("KUBECONFIG", &config), b"").code_is(UNREACHABLE).says(&["https://127.0.0.1:1"]);
+    }
     let _ = std::fs::remove_file(config);
 }
 
 #[test]
 fn what_the_api_server_forbids_is_named_with_who_and_what() {
     let scenario = Scenario::new("forbidden");
-    for verb in [
-        &["deploy", "service-b"][..],
-        &["status"],
-        &["scale", "service-b", "--replicas", "2"],
-        &["call", "service-b"],
-        &["delete", "service-b"],
-    ] {
-        let mut args = verb.to_vec();
-        args.extend(["--as", "nobody"]);
-        scenario.msctl(&args).code_is(FORBIDDEN).says(&["nobody", "next: "]);
+    for verb in VERBS {
+        scenario.msctl(&[verb, &["--as", "nobody"]].concat()).code_is(FORBIDDEN).says(&["nobody"]);
     }
     assert_nothing_left(&scenario);
 }
@@ -297,7 +294,14 @@ fn ctrl_c_ends_the_waits_for_a_dead_holder_and_for_a_deletion() {
 fn a_closed_pipe_on_stdout_ends_quietly() {
     let scenario = Scenario::new("closed-pipe");
     scenario.msctl(&["deploy", "service-b"]).ok();
-    for verb in [&["status", "-o", "json"][..], &["call", "service-b", "-i"]] {
+    for verb in [
+        &["status", "-o", "json"][..],
+        &["call", "service-b", "-i"],
+        &["logs", "service-b"],
+        &["deploy", "service-b", "--dry-run=client", "-o", "yaml"],
+        &["scale", "service-b", "--replicas", "2"],
+        &["delete", "service-b"],
+    ] {
         let mut child =
             scenario.msctl_command(verb).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("msctl");
         drop(child.stdout.take());

@@ -22,6 +22,19 @@ pub enum Kind {
     File,
 }
 
+impl Kind {
+    /// As the command line has it.
+    #[must_use]
+    pub fn flag(self) -> &'static str {
+        match self {
+            Self::Typed => "--set",
+            Self::Text => "--set-string",
+            Self::Json => "--set-json",
+            Self::File => "--set-file",
+        }
+    }
+}
+
 /// Why an assignment can't be made. The flag and the whole text are the caller's to add.
 #[derive(Debug, thiserror::Error)]
 pub enum SetError {

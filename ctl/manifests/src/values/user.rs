@@ -40,12 +40,7 @@ impl UserValues {
     pub fn set(&mut self, kind: Kind, text: &str) -> Result<(), UserValuesError> {
         let read_file = |path: &str| std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"));
         set::apply(text, kind, &mut self.0, &read_file).map_err(|error| UserValuesError::Set {
-            flag: match kind {
-                Kind::Typed => "--set",
-                Kind::Text => "--set-string",
-                Kind::Json => "--set-json",
-                Kind::File => "--set-file",
-            },
+            flag: kind.flag(),
             text: text.to_owned(),
             error,
         })

@@ -195,7 +195,8 @@ impl ApiError {
         matches!(&*self.error, kube::Error::Api(status) if matches!(status.code, 500 | 503))
     }
 
-    fn reason(&self) -> String {
+    /// Why, without what was tried.
+    pub fn reason(&self) -> String {
         let Self { server, cause, .. } = self;
         match self.trouble {
             Trouble::Unreachable => format!("the API server {server} is not reachable: {cause}"),

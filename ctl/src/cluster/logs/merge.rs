@@ -57,7 +57,7 @@ pub(in crate::cluster) async fn merge(
     let failed: Vec<&String> = heads.iter().filter_map(|head| head.failed.as_ref()).collect();
     if !followed && !failed.is_empty() {
         let error = Error::new(ExitCode::Failed, "cannot read all logs").place(session::place(cluster));
-        return Err(failed.into_iter().fold(error, Error::why));
+        return Err(failed.into_iter().fold(error, Error::why).next("msctl status shows the pods"));
     }
     Ok((heads.into_iter().map(|head| head.source).collect(), true))
 }

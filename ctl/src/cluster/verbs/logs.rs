@@ -141,7 +141,8 @@ impl Reading {
                 }
             }
             if watch.seen.pods.is_hidden() {
-                return Err(Error::new(ExitCode::Forbidden, "cannot follow logs: may not watch pods")
+                return Err(Error::new(ExitCode::Forbidden, "cannot follow logs")
+                    .why("may not watch pods: new ones would not be seen")
                     .place(session::place(&self.cluster))
                     .next("msctl logs without --follow"));
             }

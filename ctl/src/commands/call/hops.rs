@@ -9,6 +9,7 @@ use crate::collector::{Jaeger, Source};
 use crate::error::{Error, ExitCode};
 use crate::output::Printer;
 use crate::trace::{Delivery, Gap, Known, QueryApi, QueryError, Screen, SpanId, TraceId, Tree, gaps, render};
+use crate::way::Way;
 
 /// Between two questions to Jaeger: at first, and after a while.
 const PAUSE: Duration = Duration::from_millis(25);
@@ -65,8 +66,7 @@ impl Bound {
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) connector: Connector,
-    /// Where names without a namespace are.
-    pub(super) namespace: String,
+    pub(super) way: Way,
 }
 
 /// What has arrived, and what has not.
@@ -100,7 +100,8 @@ pub(super) async fn print(
     printer: &Printer,
 ) -> Result<(), Error> {
     let api = QueryApi::new(place.connector, jaeger.query());
-    print_from(expected, jaeger, &api, &place.namespace, bound, printer).await
+    let tree = print_from(expected, jaeger, &api, place.way.namespace(), bound, printer).await;
+    tree.map_err(|error| error.within(place.way.place()))
 }
 
 async fn print_from(

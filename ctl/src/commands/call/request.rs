@@ -99,7 +99,7 @@ fn method(given: Option<&str>, has_body: bool) -> Result<Method, Error> {
     match Method::from_bytes(given.as_bytes()) {
         Ok(Method::CONNECT) => Err(refused().why("CONNECT opens a tunnel, and has no answer to print")),
         Ok(method) => Ok(method),
-        Err(_) => Err(refused()),
+        Err(_) => Err(refused().why("a method is letters, digits and some signs, without a space (RFC 9110, 9.1)")),
     }
 }
 

@@ -118,7 +118,9 @@ fn no_port(target: &Target) -> Error {
         Host::Service(service) => service.to_string(),
         Host::Other(host) => host.clone(),
     };
-    Error::usage(format!("cannot call {name}: which port?")).next(format!("msctl call {name}:PORT"))
+    Error::usage(format!("cannot call {name}: which port?"))
+        .why("it is named by a host and no port, and it is no service whose port is known")
+        .next(format!("msctl call {name}:PORT"))
 }
 
 #[cfg(test)]

@@ -98,7 +98,8 @@ impl<'a> Sink<'a> {
 
 /// Nothing has been sent.
 fn refused(path: &Path, cause: &std::io::Error) -> Error {
-    let error = Error::usage(format!("cannot write to {}", path.display())).why(cause.to_string());
+    let error =
+        Error::usage(format!("cannot write to {}", path.display())).why(cause.to_string()).place("--output-file");
     match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) if cause.kind() == ErrorKind::NotFound => error.next(format!("mkdir -p {}", folder.display())),
         _ => error.next("--output-file with a file that you may write to"),
@@ -110,7 +111,7 @@ fn failed(path: &Path, cause: &std::io::Error) -> Error {
         Error::new(ExitCode::Failed, format!("cannot write the body to {}", path.display())).why(cause.to_string());
     match cause.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => error.next(format!("df -h {}", path.display())),
-        _ => error,
+        _ => error.next("--output-file with another file; without it the body goes to stdout"),
     }
 }
 

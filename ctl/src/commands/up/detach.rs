@@ -15,11 +15,11 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::{sleep, timeout};
 
-use super::addresses;
 use super::run::Where;
 use super::tell::Teller;
+use super::{addresses, explained};
 use crate::error::{Aim, Error, ExitCode};
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, interrupted};
 use crate::local::Local;
 use crate::output::Printer;
 
@@ -36,11 +36,12 @@ pub(super) async fn run(local: &Local, services: &[String], aim: Option<&Aim>) -
     }
     let mut teller = Teller::start(printer, Where::Terminal)?;
     let outcome = up(local, services, &mut teller, &mut interrupt).await;
+    let outcome = outcome.map_err(|error| explained(error, local));
     let code = teller.code(outcome, aim);
     tokio::select! {
         biased;
         () = teller.finish() => Ok(code),
-        () = interrupt.signalled() => Ok(ExitCode::Interrupted),
+        _ = interrupt.signalled() => Ok(ExitCode::Interrupted),
     }
 }
 
@@ -61,16 +62,16 @@ async fn up(
     let (mut child, mut said) = spawn(local, services, log)?;
     let outcome = tokio::select! {
         biased;
-        () = interrupt.signalled() => None,
-        outcome = ready(&folder, &mut child, &mut said, teller) => Some(outcome),
+        signal = interrupt.signalled() => Err(signal),
+        outcome = ready(&folder, &mut child, &mut said, teller) => Ok(outcome),
     };
     match outcome {
-        Some(Outcome::Ready(client)) => {
+        Ok(Outcome::Ready(client)) => {
             teller.result(addresses(&client.status().await?));
             teller.hint(format!("it goes on in the background, and writes to {}; msctl down ends it", path.display()));
             Ok(ExitCode::Done)
         }
-        Some(Outcome::Ended(status)) => {
+        Ok(Outcome::Ended(status)) => {
             let code = status.and_then(|status| status.code());
             if code.is_none() || !said.anything {
                 let how = status.map_or_else(|| "for an unknown reason".to_owned(), |status| status.to_string());
@@ -79,7 +80,7 @@ async fn up(
             }
             Ok(code.map_or(ExitCode::Failed, ExitCode::of_process))
         }
-        None => {
+        Err(signal) => {
             // It drains, as after a Ctrl-C of its own; and once more means at once.
             interrupt_it(&child);
             tokio::select! {
@@ -88,7 +89,7 @@ async fn up(
                 _ = child.wait() => {}
                 () = said.pass_on(teller) => {}
             }
-            Err(Error::new(ExitCode::Interrupted, "interrupted: starting the services"))
+            Err(interrupted("starting the services", signal))
         }
     }
 }

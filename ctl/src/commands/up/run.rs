@@ -11,9 +11,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::addresses;
 use super::net::Shared;
 use super::tell::Teller;
+use super::{addresses, explained};
 use crate::error::{Aim, Error, ExitCode};
 use crate::interrupt::Interrupt;
 use crate::local::Local;
@@ -40,6 +40,7 @@ pub(super) async fn run(
     };
     let mut teller = Teller::start(Printer::from_environment(), place)?;
     let outcome = up(local, specs, place, &mut teller, &mut interrupt).await;
+    let outcome = outcome.map_err(|error| explained(error, local));
     let code = teller.code(outcome, aim);
     let _ = timeout(MOMENT, teller.finish()).await;
     Ok(code)
@@ -151,7 +152,7 @@ impl Living<'_> {
         loop {
             tokio::select! {
                 biased;
-                () = interrupt.signalled() => return Ok(ExitCode::Interrupted),
+                _ = interrupt.signalled() => return Ok(ExitCode::Interrupted),
                 Some(event) = told.recv() => self.teller.note(event.to_string()),
                 outcome = &mut started, if !is_started => {
                     is_started = true;

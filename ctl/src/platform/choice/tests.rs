@@ -65,10 +65,10 @@ fn what_contradicts_itself_is_refused() {
     let folder = Folder::new("contradiction", SHOP);
     for (args, reason) in [
         (&["--local", "-e", "staging"][..], "exclude each other"),
-        (&["--local", "--context", "kind-dev"], "--context kind-dev is a cluster's"),
-        (&["-e", "local", "--kubeconfig", "prod.yaml"], "--kubeconfig prod.yaml is a cluster's"),
-        (&["--local", "--as", "eve"], "--as eve is a cluster's"),
-        (&["--local", "--as-group", "ops"], "--as-group ops is a cluster's"),
+        (&["--local", "--context", "kind-dev"], "--context kind-dev has no meaning"),
+        (&["-e", "local", "--kubeconfig", "prod.yaml"], "--kubeconfig prod.yaml has no meaning"),
+        (&["--local", "--as", "eve"], "--as eve has no meaning"),
+        (&["--local", "--as-group", "ops"], "--as-group ops has no meaning"),
         (&["--local", "-n", "other"], "there is no namespace other on this machine"),
         (&["-e", "staging", "--context", "production"], "pinned to context kind-dev"),
         (&["-e", "stagin"], "did you mean `staging`?"),

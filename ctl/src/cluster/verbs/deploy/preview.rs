@@ -17,7 +17,7 @@ use crate::cluster::remove::{self, Fate};
 use crate::cluster::wait::Wait;
 use crate::cluster::{failure, namespace};
 use crate::commands::deploy::{ObjectReport, Preview, ServiceReport};
-use crate::error::Error;
+use crate::error::{Error, ExitCode};
 use crate::interrupt::Interrupt;
 use crate::output::Printer;
 use crate::wanted::Wanted;
@@ -38,7 +38,11 @@ pub(crate) async fn preview(
             let action = format!("checking the {}", action(wanted));
             let wait = Wait::new(cluster, printer, &action, args.wait.timeout, Instant::now());
             let work = Box::pin(wait.in_time(server(&wait, wanted, args)));
-            Interrupt::listen()?.or("checking the deploy", work).await
+            let outcome = Interrupt::listen()?.or("checking the deploy", work).await;
+            outcome.map_err(|error| match error.code() {
+                ExitCode::Interrupted => error.next("msctl deploy SERVICE --dry-run=client, which asks no API server"),
+                _ => error,
+            })
         }
     }
 }
