@@ -12,7 +12,7 @@ check:          ## The quick inner loop: format, lints, unit tests, goldens, sce
 	tests/run check
 test:           ## Every test, the scenarios on a real cluster included
 	tests/run test
-soak:           ## What takes longer by nature: rollouts under load, crashes, fuzzing, each statement broken, images compiled twice and for arm64
+soak:           ## What takes longer by nature: rollouts under load, kills, crashes, fuzzing, each statement broken, images compiled twice and for arm64
 	tests/run soak
 chaos:          ## 1,000 kills under load on each database, then every attempt compared with what arrived
 	tests/run chaos

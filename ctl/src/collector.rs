@@ -40,14 +40,19 @@ pub(crate) fn place(text: &str) -> Result<Asked, Error> {
     parse(text, Source::Asked).map_err(|cause| {
         Error::usage(format!("`{text}` names no Jaeger"))
             .why(cause)
+            .place("--jaeger, or MSCTL_JAEGER")
             .next("--jaeger NAME[.NAMESPACE][:PORT], as jaeger.observability:16686")
     })
 }
 
 /// Reads what an environment of msctl.yaml says.
 pub(crate) fn place_of(environment: &str, text: &str) -> Result<Asked, Error> {
-    parse(text, Source::Environment)
-        .map_err(|cause| Error::usage(format!("environment {environment}: jaeger `{text}` names none")).why(cause))
+    parse(text, Source::Environment).map_err(|cause| {
+        Error::usage(format!("`{text}` names no Jaeger"))
+            .why(cause)
+            .place(format!("msctl.yaml: environments.{environment}.jaeger"))
+            .next("jaeger: NAME[.NAMESPACE][:PORT], as jaeger.observability:16686")
+    })
 }
 
 fn parse(text: &str, source: Source) -> Result<Asked, String> {

@@ -30,14 +30,14 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<ExitCode, Error> {
         Command::Guard(_) => return guard::run(),
         _ => {}
     }
-    let aim = platform::flag(&cli.globals);
-    if let Some(aim) = &aim {
-        printer.aim(aim.clone());
+    if let Some(aim) = platform::flag(&cli.globals) {
+        printer.aim(aim);
     }
     let runtime = runtime(&cli.command).map_err(|cause| {
         Error::new(ExitCode::Failed, "cannot start the asynchronous runtime")
             .why(cause.to_string())
             .place("this machine")
+            .next("ulimit -a shows what a process may have")
     })?;
     let help = format!("msctl {} --help", cli.command.name());
     let outcome = runtime.block_on(async {
@@ -50,13 +50,9 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<ExitCode, Error> {
     runtime.shutdown_background();
     outcome.map_err(|error| {
         let error = error.or_next(help);
-        let error = match error.code() {
-            ExitCode::Usage => error.within("the command line"),
-            _ => error.within("this machine"),
-        };
-        match &aim {
-            Some(flag) => error.aimed(flag),
-            None => error,
+        match error.code() {
+            ExitCode::Usage => error.or_place("the command line"),
+            _ => error.or_place("this machine"),
         }
     })
 }

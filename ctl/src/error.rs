@@ -188,7 +188,7 @@ impl Error {
 
     /// The same, from who knows less of it: what has been said already is nearer.
     #[must_use]
-    pub(crate) fn within(mut self, place: impl Into<String>) -> Self {
+    pub(crate) fn or_place(mut self, place: impl Into<String>) -> Self {
         self.0.place.get_or_insert_with(|| place.into());
         self
     }
@@ -230,6 +230,14 @@ impl Error {
 
     pub(crate) fn what(&self) -> &str {
         &self.0.what
+    }
+
+    /// What, and the nearest cause.
+    pub(crate) fn in_a_line(&self) -> String {
+        match self.0.why.first() {
+            Some(why) => format!("{}: {why}", self.what()),
+            None => self.what().to_owned(),
+        }
     }
 
     /// The lines under `what`, each with the word it starts with.
@@ -290,7 +298,7 @@ mod tests {
 
     #[test]
     fn what_is_known_further_out_fills_gaps_and_replaces_nothing() {
-        let outer = |error: Error| error.within("namespace shop").or_next("msctl call --help").to_string();
+        let outer = |error: Error| error.or_place("namespace shop").or_next("msctl call --help").to_string();
         let bare = Error::usage("x");
         assert_eq!(outer(bare.clone()), "error: x\n  where: namespace shop\n  next: msctl call --help");
         let said = bare.place("--set a").next("msctl status");

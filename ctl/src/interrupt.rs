@@ -1,13 +1,20 @@
 //! Ctrl-C, SIGTERM, and a terminal that goes away (SIGHUP): the work is dropped, what it holds is given back, the exit code is 130.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+
+use futures::FutureExt as _;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use tokio::time::Instant;
 
 use crate::error::{Error, ExitCode};
+
+/// The number of the last signal that was listened for: for who waits where no task is polled.
+static LAST: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
 /// Signals closer together are one: `timeout -s INT` of GNU signals its child, and then its whole process group.
 const SAME: Duration = Duration::from_millis(200);
@@ -28,19 +35,19 @@ impl Interrupt {
     pub(crate) fn listen() -> Result<Self, Error> {
         // A listener would take the place of what `nohup` set; where that can't be seen, SIGHUP keeps its default.
         let heard = std::fs::read_to_string("/proc/self/status").is_ok_and(|status| !ignores_hangup(&status));
-        let hangup = if heard { Some(listen(SignalKind::hangup(), "SIGHUP")?) } else { None };
+        let hangup = if heard { Some(listen(SignalKind::hangup())?) } else { None };
         Ok(Self { hangup, ..Self::without_hangup()? })
     }
 
     /// SIGHUP does nothing.
     pub(crate) fn listen_without_hangup() -> Result<Self, Error> {
-        Ok(Self { _deaf: Some(listen(SignalKind::hangup(), "SIGHUP")?), ..Self::without_hangup()? })
+        Ok(Self { _deaf: Some(stream(SignalKind::hangup())?), ..Self::without_hangup()? })
     }
 
     fn without_hangup() -> Result<Self, Error> {
         Ok(Self {
-            ctrl_c: listen(SignalKind::interrupt(), "Ctrl-C")?,
-            terminate: listen(SignalKind::terminate(), "SIGTERM")?,
+            ctrl_c: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
             hangup: None,
             heard: Heard::default(),
             _deaf: None,
@@ -57,13 +64,13 @@ impl Interrupt {
                     None => std::future::pending().await,
                 }
             };
-            let (what, name) = tokio::select! {
-                _ = ctrl_c.recv() => (What::Asked, "SIGINT (Ctrl-C)"),
-                _ = terminate.recv() => (What::Asked, "SIGTERM"),
-                _ = gone => (What::Gone, "SIGHUP: its terminal is gone"),
+            let (what, kind) = tokio::select! {
+                _ = ctrl_c.recv() => (What::Asked, SignalKind::interrupt()),
+                _ = terminate.recv() => (What::Asked, SignalKind::terminate()),
+                _ = gone => (What::Gone, SignalKind::hangup()),
             };
             if self.heard.counts(what, Instant::now()) {
-                return name;
+                return name(kind);
             }
         }
     }
@@ -83,11 +90,40 @@ impl Interrupt {
 
     /// `work`, unless a signal comes first: `work` is then dropped, and the error says `what` was interrupted.
     pub(crate) async fn or<T>(&mut self, what: &str, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        // One that came between two listeners.
+        if let (None, Some(signal)) = (self.heard.0, last()) {
+            let _ = self.signalled().now_or_never();
+            return Err(interrupted(what, signal));
+        }
         tokio::select! {
             biased;
             signal = self.signalled() => Err(interrupted(what, signal)),
-            result = work => result,
+            result = work => {
+                // A wait outside of the runtime has heard it first: whoever asks once more from here on is impatient.
+                if result.as_ref().is_err_and(|error| error.code() == ExitCode::Interrupted) {
+                    let _ = self.signalled().now_or_never();
+                }
+                result
+            }
         }
+    }
+}
+
+/// The signal that has come, if one has that was listened for.
+pub(crate) fn last() -> Option<&'static str> {
+    let last = i32::try_from(LAST.load(Ordering::Relaxed)).ok()?;
+    [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
+        .into_iter()
+        .find(|kind| kind.as_raw_value() == last)
+        .map(name)
+}
+
+/// As the error has it.
+fn name(kind: SignalKind) -> &'static str {
+    match kind {
+        kind if kind == SignalKind::interrupt() => "SIGINT (Ctrl-C)",
+        kind if kind == SignalKind::terminate() => "SIGTERM",
+        _ => "SIGHUP: its terminal is gone",
     }
 }
 
@@ -125,10 +161,23 @@ impl Heard {
     }
 }
 
-fn listen(kind: SignalKind, name: &str) -> Result<Signal, Error> {
-    signal(kind).map_err(|cause| {
-        Error::new(ExitCode::Failed, format!("cannot listen for {name}")).why(cause.to_string()).place("this machine")
-    })
+fn listen(kind: SignalKind) -> Result<Signal, Error> {
+    let signal = stream(kind)?;
+    // Number by number: a second listener makes no difference.
+    let number = kind.as_raw_value();
+    let last = usize::try_from(number).unwrap_or_default();
+    signal_hook::flag::register_usize(number, LAST.clone(), last).map_err(|cause| deaf(kind, &cause))?;
+    Ok(signal)
+}
+
+fn stream(kind: SignalKind) -> Result<Signal, Error> {
+    signal(kind).map_err(|cause| deaf(kind, &cause))
+}
+
+fn deaf(kind: SignalKind, cause: &std::io::Error) -> Error {
+    Error::new(ExitCode::Failed, format!("cannot listen for {}", name(kind)))
+        .why(cause.to_string())
+        .place("this machine")
 }
 
 /// Of `/proc/PID/status`: a mask in hexadecimal, whose lowest bit is signal 1.

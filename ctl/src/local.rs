@@ -53,7 +53,9 @@ impl Local {
     }
 
     pub(crate) fn specs(&self, wanted: &[Wanted]) -> Result<Vec<ServiceSpec>, Error> {
-        wanted.iter().map(|wanted| spec::spec(&self.project, wanted)).collect()
+        let correct = |service: &str| format!("correct services.{service} in msctl.yaml");
+        let spec = |wanted| spec::spec(&self.project, wanted).map_err(|error| error.or_next(correct(&wanted.service)));
+        wanted.iter().map(spec).collect()
     }
 
     /// Says what of values that were meant for clusters is left out here.

@@ -2,10 +2,13 @@
 
 mod live;
 pub(crate) mod paint;
+pub(crate) mod patient;
 pub(crate) mod reader;
 pub(crate) mod table;
 
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -14,6 +17,7 @@ use serde::Serialize;
 use crate::error::{Aim, Error, ExitCode};
 use live::Live;
 pub(crate) use paint::Paint;
+use patient::{Deadline, Patient, Stuck};
 
 /// Which streams take colour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,6 +39,8 @@ pub(crate) struct Printer {
     closed: AtomicBool,
     /// Where the commands that it hints at are meant to work.
     aim: OnceLock<Aim>,
+    /// For a reader that does not read.
+    deadline: Deadline,
 }
 
 impl std::fmt::Debug for Printer {
@@ -44,14 +50,34 @@ impl std::fmt::Debug for Printer {
 }
 
 impl Printer {
-    /// For this process's stdout and stderr. Colour needs a terminal, and neither `NO_COLOR` nor `TERM=dumb`.
+    /// For this process's stdout and stderr. A signal ends the wait for a reader that does not read.
     pub(crate) fn from_environment() -> Self {
+        let deadline = Deadline::default();
+        let patient = |stream: &dyn AsFd, plain: Stream| -> Stream {
+            // Without a buffer, which every line would empty.
+            match stream.as_fd().try_clone_to_owned() {
+                Ok(own) => Box::new(Patient::new(File::from(own), deadline.clone())),
+                Err(_) => plain,
+            }
+        };
+        let stdout = patient(&io::stdout(), Box::new(io::stdout()));
+        let stderr = patient(&io::stderr(), Box::new(io::stderr()));
+        Self { deadline, ..Self::of_process(stdout, stderr) }
+    }
+
+    /// The same for a thread of its own, which may wait for ever.
+    pub(crate) fn of_a_thread() -> Self {
+        Self::of_process(Box::new(io::stdout()), Box::new(io::stderr()))
+    }
+
+    /// Colour needs a terminal, and neither `NO_COLOR` nor `TERM=dumb`.
+    fn of_process(stdout: Stream, stderr: Stream) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
         let allowed = !plain && !dumb;
         let terminal = io::stderr().is_terminal();
         let colour = Colour { stdout: allowed && io::stdout().is_terminal(), stderr: allowed && terminal };
-        Self::new(Box::new(io::stdout()), Box::new(io::stderr()), colour, terminal && !dumb)
+        Self::new(stdout, stderr, colour, terminal && !dumb)
     }
 
     /// `live`: stderr is a terminal whose lines can be rewritten.
@@ -62,7 +88,13 @@ impl Printer {
             colour,
             closed: AtomicBool::new(false),
             aim: OnceLock::new(),
+            deadline: Deadline::default(),
         }
+    }
+
+    /// The moment until which a reader may let results wait.
+    pub(crate) fn deadline(&self) -> &Deadline {
+        &self.deadline
     }
 
     pub(crate) fn colour(&self) -> Colour {
@@ -97,10 +129,12 @@ impl Printer {
                 self.closed.store(true, Ordering::Relaxed);
                 Ok(())
             }
-            Err(error) => Err(Error::new(ExitCode::Failed, "cannot write to stdout")
-                .why(error.to_string())
-                .place("stdout")
-                .next("run it again with stdout going elsewhere: `| cat`, or > FILE on a disk that has room")),
+            Err(error) => Err(Stuck::explain("stdout", &error).unwrap_or_else(|| {
+                Error::new(ExitCode::Failed, "cannot write to stdout")
+                    .why(error.to_string())
+                    .place("stdout")
+                    .next("run it again with stdout going elsewhere: `| cat`, or > FILE on a disk that has room")
+            })),
         }
     }
 
@@ -135,7 +169,7 @@ impl Printer {
         self.styled(&format!("{} {}", self.paint_err(Paint::Yellow, "warning:"), printable(text)));
     }
 
-    /// From here on, commands in hints mean this place.
+    /// From here on, commands in hints and errors mean this place.
     pub(crate) fn aim(&self, aim: Aim) {
         // The first one is the command line's.
         let _ = self.aim.set(aim);
@@ -143,8 +177,12 @@ impl Printer {
 
     /// What to do next.
     pub(crate) fn hint(&self, text: &str) {
-        let text = self.aim.get().map_or_else(|| text.to_owned(), |aim| aim.applied(text));
+        let text = self.aimed(text);
         self.styled(&format!("{} {}", self.paint_err(Paint::Cyan, "hint:"), printable(&text)));
+    }
+
+    fn aimed(&self, text: &str) -> String {
+        self.aim.get().map_or_else(|| text.to_owned(), |aim| aim.applied(text))
     }
 
     /// What, why, where and the next command.
@@ -158,6 +196,7 @@ impl Printer {
                 text.push_str(&self.paint_err(style, &format!("{word}:")));
                 text.push(' ');
             }
+            let line = if word == "next" { self.aimed(&line) } else { line };
             text.push_str(&printable(&line));
         }
         self.styled(&text);

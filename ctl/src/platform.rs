@@ -3,6 +3,8 @@
 
 mod choice;
 
+use tokio::time::Instant;
+
 use crate::cli::Globals;
 use crate::cli::call::WayArgs;
 use crate::cli::delete::DeleteArgs;
@@ -20,13 +22,13 @@ use crate::commands::logs::Entries;
 use crate::commands::outcome::Outcome;
 use crate::commands::scale::Scaled;
 use crate::commands::status::Summary;
-use crate::error::{Aim, Error};
+use crate::error::{Aim, Error, ExitCode};
 use crate::local::Local;
 use crate::local::way::LocalWay;
 use crate::output::Printer;
 use crate::target::ServiceName;
 use crate::wanted::Wanted;
-use crate::way::Way;
+use crate::way::{Stage, Way};
 
 /// Where services run.
 #[derive(Debug)]
@@ -77,19 +79,35 @@ impl Platform {
     /// Says of an error that names no place of its own where it happened, as far as that is known by now.
     pub(crate) fn within(&self, error: Error) -> Error {
         match self {
-            Self::Cluster { kubernetes, .. } => match kubernetes.place() {
-                Some(place) => error.within(place),
-                None => error,
-            },
-            Self::Local(local) => error.within(local.place()),
+            // Of what was said, wherever it was to be done.
+            _ if error.code() == ExitCode::Usage => error,
+            // Without a client it never got further.
+            Self::Cluster { kubernetes, .. } => {
+                error.or_place(kubernetes.place().unwrap_or_else(|| "the kubeconfig".to_owned()))
+            }
+            Self::Local(local) => error.or_place(local.place()),
         }
     }
 
-    /// For who has waited long enough for an answer that should come at once.
-    pub(crate) fn what_is_slow(&self) -> &'static str {
+    /// What is waited for before anybody can be asked, and where.
+    pub(crate) fn connecting(&self, stage: &Stage) {
+        match self {
+            Self::Cluster { .. } => {
+                stage.is("getting credentials for the cluster");
+                stage.place("the kubeconfig");
+            }
+            Self::Local(local) => {
+                stage.is("asking `msctl up`");
+                stage.place(local.place());
+            }
+        }
+    }
+
+    /// The command that tells why an answer does not come that should at once.
+    pub(crate) fn when_silent(&self) -> &'static str {
         match self {
             Self::Cluster { .. } => "msctl status --request-timeout 5s, which says who does not answer",
-            Self::Local(_) => "msctl down; msctl up starts anew",
+            Self::Local(_) => "tail .msctl/up.log, which `msctl up --detach` writes",
         }
     }
 
@@ -125,10 +143,11 @@ impl Platform {
         dry_run: DryRun,
         args: &DeployArgs,
         printer: &Printer,
+        since: Instant,
     ) -> Result<Preview, Error> {
         match self {
             Self::Cluster { kubernetes, .. } => {
-                verbs::deploy::preview(kubernetes, wanted, dry_run, args, printer).await
+                verbs::deploy::preview(kubernetes, wanted, dry_run, args, printer, since).await
             }
             Self::Local(local) => local.preview(wanted, dry_run),
         }
@@ -140,11 +159,12 @@ impl Platform {
         args: &DeployArgs,
         printer: &Printer,
         told: Told<'_>,
+        since: Instant,
     ) -> Result<Deployed, Error> {
         match self {
             Self::Cluster { kubernetes, .. } => {
-                let cluster = kubernetes.cluster().await?;
-                let outcome = verbs::deploy::deploy(cluster, wanted, args, printer, told).await?;
+                let cluster = kubernetes.in_time(since, Some(args.wait.timeout)).await?;
+                let outcome = verbs::deploy::deploy(cluster, wanted, args, printer, told, since).await?;
                 Ok(Deployed { namespace: cluster.namespace.clone(), outcome })
             }
             Self::Local(local) => {
@@ -157,7 +177,11 @@ impl Platform {
     pub(crate) async fn scale(&self, args: &ScaleArgs, printer: &Printer) -> Result<Outcome<Scaled>, Error> {
         self.tell_unread(printer);
         match self {
-            Self::Cluster { kubernetes, .. } => verbs::scale::scale(kubernetes.cluster().await?, args, printer).await,
+            Self::Cluster { kubernetes, .. } => {
+                let since = Instant::now();
+                let cluster = kubernetes.in_time(since, Some(args.wait.timeout)).await?;
+                verbs::scale::scale(cluster, args, printer, since).await
+            }
             Self::Local(local) => local.scale(args, printer).await,
         }
     }
@@ -165,7 +189,7 @@ impl Platform {
     pub(crate) async fn status(&self, args: &StatusArgs, printer: &Printer) -> Result<Vec<Summary>, Error> {
         self.tell_unread(printer);
         match self {
-            Self::Cluster { kubernetes, .. } => verbs::status::status(kubernetes.cluster().await?, args, printer).await,
+            Self::Cluster { kubernetes, .. } => verbs::status::status(kubernetes.at_once().await?, args, printer).await,
             Self::Local(local) => local.status(args).await,
         }
     }
@@ -173,7 +197,11 @@ impl Platform {
     pub(crate) async fn delete(&self, args: &DeleteArgs, printer: &Printer) -> Result<Outcome<Deleted>, Error> {
         self.tell_unread(printer);
         match self {
-            Self::Cluster { kubernetes, .. } => verbs::delete::delete(kubernetes.cluster().await?, args, printer).await,
+            Self::Cluster { kubernetes, .. } => {
+                let since = Instant::now();
+                let cluster = kubernetes.in_time(since, Some(args.wait.timeout)).await?;
+                verbs::delete::delete(cluster, args, printer, since).await
+            }
             Self::Local(local) => local.delete(args, printer).await,
         }
     }
@@ -181,7 +209,7 @@ impl Platform {
     pub(crate) async fn logs(&self, args: &LogsArgs, printer: &Printer) -> Result<Entries, Error> {
         self.tell_unread(printer);
         match self {
-            Self::Cluster { kubernetes, .. } => verbs::logs::logs(kubernetes.cluster().await?, args).await,
+            Self::Cluster { kubernetes, .. } => verbs::logs::logs(kubernetes.at_once().await?, args).await,
             Self::Local(local) => local.logs(args).await,
         }
     }

@@ -70,7 +70,7 @@ impl Wanted {
             let error = cause.problems.iter().fold(error, |error, problem| error.why(problem.to_string()));
             let places = user.sources.of(cause.problems.iter().map(|problem| problem.path.as_str()));
             let error = if places.is_empty() { error } else { error.place(places.join(", ")) };
-            error.next(corrected(service))
+            error.next(layers.corrected(service))
         })?;
         if args.replicas.is_some() && values.autoscaling.enabled {
             return Err(refused("it has an autoscaler, which would undo --replicas".to_owned()).next(
@@ -91,21 +91,23 @@ struct UserInput {
 impl UserInput {
     /// Files are texts, with their names.
     fn read(service: &str, args: &ValuesArgs, files: &[(String, String)], layers: Layers<'_>) -> Result<Self, Error> {
-        let mut all = layers.of(service)?;
+        let mut all = UserValues::default();
         let mut sources = Sources::default();
-        if let Some(project) = layers.project() {
-            sources.add(project.file.display().to_string(), all.clone());
+        for (name, values) in layers.of(service)? {
+            all.overlay(values.clone());
+            sources.file(name, values);
         }
         for (text, name) in files {
             let mut file = UserValues::default();
             file.file(text, name).map_err(|cause| {
                 Error::usage(format!("cannot use {name}"))
                     .why(cause.to_string())
-                    .place(format!("--values {name}"))
-                    .next(format!("write it as a map of keys, `replicas: 2`; {}", corrected(service)))
+                    .place(name)
+                    .next(format!("write it as a map of keys, `replicas: 2`; {}", layers.corrected(service)))
             })?;
-            all.overlay(file.clone().into_value());
-            sources.add(format!("--values {name}"), file);
+            let values = file.into_value();
+            all.overlay(values.clone());
+            sources.file(name.clone(), values);
         }
         let flags = [
             (Kind::Json, &args.set_json),
@@ -117,24 +119,22 @@ impl UserInput {
         let mut said = UserValues::default();
         for (kind, texts) in flags {
             for text in texts {
-                let flag = format!("{} {text}", kind.flag());
+                let flag = kind.flag();
                 all.set(kind, text).map_err(|cause| {
-                    Error::usage(format!("cannot deploy {service} with {}", kind.flag()))
-                        .why(cause.to_string())
-                        .place(flag.clone())
-                        .next(form(kind))
+                    Error::usage(format!("cannot deploy {service}")).why(cause.to_string()).place(flag).next(form(kind))
                 })?;
                 // An index into a list of a file is no assignment by itself; it is none of replicas either.
                 let mut alone = UserValues::default();
                 if alone.set(kind, text).is_ok() {
-                    said.overlay(alone.clone().into_value());
-                    sources.add(flag, alone);
+                    let values = alone.into_value();
+                    said.overlay(values.clone());
+                    sources.flag(flag, values);
                 }
             }
         }
         let short = short_forms(args)?;
         all.overlay(short.clone());
-        sources.add_short_forms(args, &short);
+        sources.short_forms(&short);
         said.overlay(short);
         layers.check_flags(&said)?;
         let is_said = |path: &[&str]| said.get(path).is_some_and(|value| !value.is_null());
@@ -152,9 +152,9 @@ fn short_forms(args: &ValuesArgs) -> Result<Value, Error> {
     let mut values = json!({});
     if let Some(image) = &args.image {
         let image: ImageReference = image.parse().map_err(|cause: manifests::values::ImageError| {
-            Error::usage("cannot use this image")
+            Error::usage(format!("cannot use image {image}"))
                 .why(cause.to_string())
-                .place(format!("--image {image}"))
+                .place("--image")
                 .next("--image REPO:TAG, as ghcr.io/example/orders:1.4.2")
         })?;
         values["image"] = json!({ "repository": image.repository, "tag": image.tag, "digest": image.digest });
@@ -182,7 +182,7 @@ fn read_file(path: &Path) -> Result<(String, String), Error> {
         Ok(text) => Ok((text, name)),
         Err(cause) => Err(Error::usage(format!("cannot read the values in {name}"))
             .why(cause.to_string())
-            .place(format!("--values {}", path.display()))
+            .place(name)
             .next("--values FILE, or --values - for stdin")),
     }
 }
@@ -195,11 +195,6 @@ fn form(kind: Kind) -> &'static str {
         Kind::Json => "--set-json KEY=JSON, as 'env={\"LEVEL\":\"1\"}'",
         Kind::File => "--set-file KEY=FILE, as env.TEXT=./text.txt",
     }
-}
-
-/// What to run when values are not as they should be.
-fn corrected(service: &str) -> String {
-    format!("correct it; `msctl deploy {service} … --dry-run=client` checks it and changes nothing")
 }
 
 /// The name that was probably meant, where it differs in letters that no name has.

@@ -74,6 +74,7 @@ impl Way {
         patience: &Patience,
         printer: &'a Printer,
     ) -> Result<(Connector, Voice<'a>), Error> {
+        patience.stage.place(self.place());
         patience.stage.is(format!("opening a way into namespace {}", self.namespace()));
         let (mut voice, speaker) = Voice::new(patience, printer, args.verbose);
         let connector = match self {

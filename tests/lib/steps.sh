@@ -40,7 +40,7 @@ skipped() { # NAME REASON
 }
 
 summary() {
-  printf '\n== done\n'
+  printf '\n== done in %d min %02d s\n' $((SECONDS / 60)) $((SECONDS % 60))
   [[ ${#steps_done[@]} -eq 0 ]] || printf '  ran      %s\n' "${steps_done[@]}"
   [[ ${#steps_skipped[@]} -eq 0 ]] || printf '  not run  %s\n' "${steps_skipped[@]}"
   [[ ${#steps_missing[@]} -gt 0 ]] || return 0

@@ -161,7 +161,8 @@ impl Service {
     }
 
     /// `image` and `port` as values.
-    pub(crate) fn short_forms(&self) -> Value {
+    #[must_use]
+    pub fn short_forms(&self) -> Value {
         let mut values = json!({});
         let image = self.image.as_deref().and_then(|image| image.parse::<manifests::values::ImageReference>().ok());
         if let Some(image) = image {

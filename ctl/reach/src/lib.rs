@@ -20,7 +20,7 @@ mod proxy_status;
 mod tunnel;
 mod way;
 
-pub use client::{ApiError, Cluster, ConnectError, KubeOptions, Trouble, connect};
+pub use client::{ApiError, Cluster, ConnectError, KubeOptions, Trouble, connect, namespace};
 pub use connector::{Connector, Stream};
 pub use relay::Cidr;
 pub use tunnel::{DialError, Progress, ProgressFn, PullPolicy, Tunnel, TunnelError, TunnelOptions, TunnelStream};

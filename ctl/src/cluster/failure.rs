@@ -23,9 +23,7 @@ pub(crate) fn explain(cluster: &Cluster, action: &str, cause: kube::Error) -> Er
     });
     let error = Error::new(code, format!("cannot {action}")).why(cause.reason()).place(place(cluster));
     // Without one of its own: whoever asks again sees whether it was a moment's.
-    error.next(
-        hint.unwrap_or_else(|| format!("run it again; msctl status -n {} shows how things are", cluster.namespace)),
-    )
+    error.next(hint.unwrap_or_else(|| "kubectl get --raw '/readyz?verbose' says how the API server is".to_owned()))
 }
 
 /// The answers that deserve words of their own.

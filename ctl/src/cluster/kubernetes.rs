@@ -1,13 +1,27 @@
 //! A cluster as a platform: connected to when something needs it, and once.
 
+use std::time::Duration;
+
 use project::{Environment, Project};
 use reach::Cluster;
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
 use super::session;
 use crate::cli::Globals;
-use crate::error::Error;
+use crate::error::{Error, ExitCode};
+use crate::interrupt::Interrupt;
 use crate::wanted::Layers;
+
+const CONNECTING: &str = "getting credentials for the cluster";
+const WHOAMI: &str = "kubectl auth whoami, which runs the same plugin";
+
+fn late(limit: Duration) -> Error {
+    Error::new(ExitCode::TimedOut, format!("{CONNECTING}: not done within {limit:?}"))
+        .why("the credential plugin has not answered")
+        .place("the kubeconfig's credential plugin")
+        .next(WHOAMI)
+}
 
 /// The cluster that the command line means.
 #[derive(Debug)]
@@ -51,7 +65,7 @@ impl Kubernetes {
         self.environment.as_ref()
     }
 
-    /// The client; making it asks nobody.
+    /// The client. Making it asks no API server, but may run a credential plugin, which may wait for a person.
     pub(crate) async fn cluster(&self) -> Result<&Cluster, Error> {
         self.cluster.get_or_try_init(|| session::connect(&self.globals)).await
     }
@@ -62,11 +76,28 @@ impl Kubernetes {
     }
 
     /// The namespace of the command, also where there is no cluster to be had.
-    pub(crate) async fn namespace(&self) -> &str {
-        match self.cluster().await {
-            Ok(cluster) => &cluster.namespace,
-            Err(_) => self.globals.namespace.as_deref().unwrap_or("default"),
+    pub(crate) async fn namespace(&self) -> String {
+        match self.cluster.get() {
+            Some(cluster) => cluster.namespace.clone(),
+            None => session::namespace(&self.globals).await,
         }
+    }
+
+    /// The client, within the time of a verb that began `since`; a signal ends the wait.
+    pub(crate) async fn in_time(&self, since: Instant, limit: Option<Duration>) -> Result<&Cluster, Error> {
+        let connecting = async {
+            let Some(limit) = limit else { return self.cluster().await };
+            tokio::time::timeout_at(since + limit, self.cluster()).await.unwrap_or_else(|_| Err(late(limit)))
+        };
+        Interrupt::listen()?.or(CONNECTING, Box::pin(connecting)).await.map_err(|error| match error.code() {
+            ExitCode::Interrupted => error.place("the kubeconfig's credential plugin").next(WHOAMI),
+            _ => error,
+        })
+    }
+
+    /// The same for verbs without a time of their own: `--request-timeout`, when it is given.
+    pub(crate) async fn at_once(&self) -> Result<&Cluster, Error> {
+        self.in_time(Instant::now(), self.globals.request_timeout.filter(|limit| !limit.is_zero())).await
     }
 
     pub(super) fn globals(&self) -> &Globals {

@@ -48,7 +48,7 @@ pub(crate) async fn missing(cluster: &Cluster, action: &str, can_create: bool) -
     let known = api.list_metadata(&ListParams::default()).await.map(|list| list.items).unwrap_or_default();
     let known: Vec<String> = known.into_iter().filter_map(|namespace| namespace.metadata.name).collect();
     let error = match did_you_mean(name, known.iter().map(String::as_str)) {
-        Some(near) => error.next(format!("did you mean -n {near}? kubectl get namespaces shows all")),
+        Some(near) => error.next(format!("did you mean -n {near}?")),
         None => error,
     };
     if can_create {

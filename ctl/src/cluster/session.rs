@@ -16,6 +16,11 @@ pub(crate) async fn connect(globals: &Globals) -> Result<Cluster, Error> {
     reach::connect(&options).await.map_err(|cause| refused(&cause, &options))
 }
 
+/// The namespace that the client would have; asks nobody, a credential plugin included.
+pub(crate) async fn namespace(globals: &Globals) -> String {
+    reach::namespace(&options(globals)).await.unwrap_or_else(|_| "default".to_owned())
+}
+
 fn options(globals: &Globals) -> KubeOptions {
     KubeOptions {
         kubeconfig: globals.kubeconfig.clone(),
@@ -38,8 +43,8 @@ fn refused(cause: &ConnectError, options: &KubeOptions) -> Error {
     let files: Vec<String> = options.files().iter().map(|file| file.display().to_string()).collect();
     let error = match cause {
         // That is on the command line alone.
-        ConnectError::GroupsWithoutUser => error,
-        _ if files.is_empty() => error,
+        ConnectError::GroupsWithoutUser => error.place("--as-group"),
+        _ if files.is_empty() => error.place("KUBECONFIG and ~/.kube/config"),
         _ => error.place(format!("kubeconfig {}", files.join(", "))),
     };
     match cause.hint() {

@@ -78,7 +78,6 @@ impl<'a> Wait<'a> {
     /// The time is over.
     pub(crate) fn late(&self) -> Error {
         Error::new(ExitCode::TimedOut, format!("{} is not done after {:?}", self.action, self.timeout))
-            .why("the API server has not answered all that it takes")
             .place(session::place(self.cluster))
             .next(format!("msctl status -n {}", self.cluster.namespace))
     }

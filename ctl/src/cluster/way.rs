@@ -59,7 +59,7 @@ impl ClusterWay {
             (Way::Relay | Way::Local, Err(error)) => return Err(error),
         };
         let default = kubernetes.namespace().await;
-        let namespace = target.map_or(default, |target| target.namespace_or(default)).to_owned();
+        let namespace = target.map_or(&*default, |target| target.namespace_or(&default)).to_owned();
         let said = kubernetes.globals().namespace.clone();
         let qualify = qualifies(kind, cluster.is_some(), kubernetes.globals(), target);
         let environment = kubernetes.environment();
@@ -124,7 +124,7 @@ impl ClusterWay {
         match &self.cluster {
             Some(cluster) => {
                 let found = lookup::service_port(cluster, service, &self.namespace).await;
-                found.map_err(|error| error.within(self.place()))
+                found.map_err(|error| error.or_place(self.place()))
             }
             None => Err(Error::usage(format!("cannot call {service}: which port?"))
                 .why("its Service knows, but the API server cannot be asked from here")

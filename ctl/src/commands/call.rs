@@ -6,6 +6,7 @@ mod exchange;
 mod follow;
 pub(super) mod hops;
 mod prefer;
+mod refused;
 mod request;
 mod root;
 mod route;
@@ -29,7 +30,7 @@ use follow::{Ending, Follow, Kept};
 use hops::{Bound, Expected};
 use request::Outgoing;
 use root::Root;
-use route::{Open, Route};
+use route::Route;
 use sink::Sink;
 
 pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
@@ -38,7 +39,15 @@ pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) ->
     // The body's time is the call's.
     let patience = Patience::new(format!("calling {}", args.target), args.timeout);
     let outgoing = way::bounded(&patience, &mut interrupt, Outgoing::from_args(&args, &patience.stage)).await?;
-    let mut sink = Sink::open(args.output_file.as_deref(), printer)?;
+    if let Some(moment) = patience.deadline() {
+        printer.deadline().is(moment);
+    }
+    if let Some(path) = &args.output_file {
+        patience.stage.is("opening the file for the body");
+        patience.stage.place(path.display().to_string());
+    }
+    let opening = Sink::open(args.output_file.as_deref(), printer);
+    let mut sink = way::bounded(&patience, &mut interrupt, opening).await?;
     let asked = telemetry::start(if args.trace { Sampling::Always } else { Sampling::Environment })?;
     let root = Root::start(&outgoing);
 
@@ -60,7 +69,7 @@ pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) ->
             }
             _ => error,
         });
-        let shown = shown.map_err(|error| platform.within(error));
+        let shown = shown.map_err(|error| patience.stage.within(error));
         match shown {
             // What the service answered matters more to a script than that nobody can show the way there.
             Err(error) if failed && error.code() != ExitCode::Interrupted => printer.error(&error),
@@ -68,7 +77,7 @@ pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) ->
         }
     }
     match answered.failure {
-        Some(failure) => Err(platform.within(failure)),
+        Some(failure) => Err(patience.stage.within(failure)),
         None => Ok(if failed { ExitCode::CalleeFailed } else { ExitCode::Done }),
     }
 }
@@ -134,33 +143,26 @@ async fn answer(
             sink.write(&sink::head(&head))?;
         }
         let mut received: u64 = 0;
+        let failed = status.as_u16() >= 400;
+        let mut said = Vec::new();
         while !sink.closed() {
             // Without the voice: what it says would stand in the middle of the body's line.
             let Some(frame) = body.frame().await else { break };
             let frame = frame.map_err(|cause| exchange::broken_off(&cause, received, &open, &outgoing))?;
             let Ok(data) = frame.into_data() else { continue };
             received += data.len() as u64;
+            let room = if failed { refused::READ.saturating_sub(said.len()) } else { 0 };
+            said.extend_from_slice(&data[..data.len().min(room)]);
             sink.write(&data)?;
         }
         sink.end()?;
         not_applied.as_deref().into_iter().for_each(note);
-        if status.as_u16() >= 400 {
-            note(&format!("answered {status}"));
-            if let Some(advice) = advice(status, &open, &outgoing) {
-                route.printer.hint(&advice);
-            }
+        if failed {
+            route.printer.error(&refused::error(&route.args.target, status, &said, &open, &outgoing));
         }
     }
     let place = hops::Place { connector: open.connector, way: open.way };
     Ok(Answered { status, failure: None, delivery, jaeger: open.jaeger, place })
-}
-
-/// What to do about an answer that is an error, where its body can't say it better.
-fn advice(status: StatusCode, open: &Open, outgoing: &Outgoing) -> Option<String> {
-    if status == StatusCode::PAYLOAD_TOO_LARGE && !outgoing.body.is_empty() {
-        return Some(format!("send a smaller body; this one has {} bytes", outgoing.body.len()));
-    }
-    outgoing.target.service().filter(|_| status.is_server_error()).map(|service| exchange::logs(service, open))
 }
 
 /// Exports our own spans, then prints the tree: all of it within `--trace-timeout`.

@@ -27,15 +27,15 @@ pub(crate) async fn run(args: DownArgs, globals: &Globals, printer: &Printer) ->
         Err(error) => {
             // What was started from it can be ended without it.
             let Some(left) = platform::left_behind(globals) else { return Err(error) };
-            printer.warning(&format!("{}; what it started is ended all the same", error.what()));
+            printer.warning(&format!("{}; what it started is ended all the same", error.in_a_line()));
             left
         }
     };
     let work = Box::pin(down(&local, &args, printer));
     let outcome = Interrupt::listen()?.or("ending the services; that goes on in `msctl up`", work).await;
     outcome.map_err(|error| match error.code() {
-        ExitCode::Interrupted => error.within(local.place()).next("msctl status --local"),
-        _ => error.within(local.place()),
+        ExitCode::Interrupted => error.or_place(local.place()).next("msctl status --local"),
+        _ => error.or_place(local.place()),
     })
 }
 

@@ -27,7 +27,7 @@ pub(crate) async fn run(args: StatusArgs, globals: &Globals, printer: &Printer) 
     let work = Box::pin(status(&platform, &args, printer));
     let outcome = Interrupt::listen()?.or("looking at the services", work).await;
     outcome.map_err(|error| match error.code() {
-        ExitCode::Interrupted => platform.within(error.next(platform.what_is_slow())),
+        ExitCode::Interrupted => platform.within(error.next(platform.when_silent())),
         _ => platform.within(error),
     })
 }

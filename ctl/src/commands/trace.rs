@@ -93,13 +93,14 @@ async fn fetch(
     printer: &Printer,
 ) -> Result<Trace, Error> {
     let asked = args.way.jaeger.as_deref().map(collector::place).transpose()?;
+    platform.connecting(&patience.stage);
     let way = platform.way(&args.way, wanted.place(), printer).await?;
     let jaeger = way.jaeger(asked.as_ref(), wanted.place().map(|service| service.name.as_str()));
     let (opened, jaeger) = futures::join!(way.open(&args.way, patience, printer), jaeger);
     let (connector, mut voice) = opened?;
     let api = QueryApi::new(connector, jaeger.query());
     voice.stage(format!("waiting for Jaeger at {} to answer", api.authority()));
-    voice.over(ask(&api, wanted, &jaeger, &way)).await.map_err(|error| error.within(way.place()))
+    voice.over(ask(&api, wanted, &jaeger, &way)).await
 }
 
 async fn ask(api: &QueryApi<Connector>, wanted: &Wanted, jaeger: &Jaeger, way: &Way) -> Result<Trace, Error> {

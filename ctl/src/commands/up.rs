@@ -19,7 +19,7 @@ use run::Where;
 
 pub(crate) async fn run(args: UpArgs, globals: &Globals, printer: &Printer) -> Result<ExitCode, Error> {
     let local = platform::local_project(globals)?;
-    let services = services(&local, &args.services)?;
+    let services = services(&local, &args.services).map_err(|error| explained(error, &local))?;
     // Before the terminal is left: what is wrong with msctl.yaml is told here.
     let found = local.wanted(&services, &ValuesArgs::default());
     let found = found.and_then(|wanted| local.specs(&wanted).map(|specs| (wanted, specs)));
@@ -56,10 +56,10 @@ fn services(local: &Local, named: &[String]) -> Result<Vec<String>, Error> {
 
 /// What an error does not say by itself.
 fn explained(error: Error, local: &Local) -> Error {
-    let error = error.within(local.place());
+    let error = error.or_place(local.place());
     match error.code() {
-        ExitCode::Interrupted => error.or_next("msctl up"),
-        _ => error.or_next("msctl up --help"),
+        ExitCode::Usage => error.or_next("correct it in msctl.yaml, then msctl up"),
+        _ => error.or_next("msctl up, which starts all anew"),
     }
 }
 

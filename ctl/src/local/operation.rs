@@ -56,7 +56,10 @@ impl Operation<'_> {
         let what = format!("{}; what has begun goes on in `msctl up`", self.action);
         let outcome = Interrupt::listen()?.or(&what, Box::pin(waiting)).await;
         self.printer.clear_live();
-        outcome
+        outcome.map_err(|error| match error.code() {
+            ExitCode::Interrupted => error.next("msctl status --local"),
+            _ => error,
+        })
     }
 
     fn late(&self, begun: bool) -> Error {

@@ -14,7 +14,7 @@ const KILL_MARGIN: u64 = 15;
 /// What the supervisor is told of a service.
 pub(super) fn spec(project: &Project, wanted: &Wanted) -> Result<ServiceSpec, Error> {
     let name = &wanted.service;
-    let refused = |why: String| Error::usage(format!("cannot run {name} on this machine")).why(why);
+    let refused = |why: String| refused(project, name, why);
     let service = project.service(name).map_err(|cause| refused(cause.to_string()))?;
     let values = &wanted.values;
     if !service.folder.is_dir() {
@@ -24,7 +24,7 @@ pub(super) fn spec(project: &Project, wanted: &Wanted) -> Result<ServiceSpec, Er
     let (drain_delay_ms, stop_timeout_ms) = drain(&values.drain);
     Ok(ServiceSpec {
         name: name.clone(),
-        argv: argv(service)?,
+        argv: argv(project, service)?,
         folder: service.folder.clone(),
         port: values.service.port,
         admin: values.admin.port.is_some(),
@@ -37,6 +37,11 @@ pub(super) fn spec(project: &Project, wanted: &Wanted) -> Result<ServiceSpec, Er
         stop_timeout_ms,
         version: values.image.version(),
     })
+}
+
+/// What msctl.yaml says of a service can't be done.
+fn refused(project: &Project, name: &str, why: String) -> Error {
+    Error::usage(format!("cannot run {name} on this machine")).why(why).place(project.file.display().to_string())
 }
 
 /// What its values say for clusters that a process of this machine goes without, though it may miss it.
@@ -55,9 +60,9 @@ pub(super) fn unused(values: &Values) -> Vec<&'static str> {
 }
 
 /// The command line, with the path of its program.
-fn argv(service: &Service) -> Result<Vec<String>, Error> {
+fn argv(project: &Project, service: &Service) -> Result<Vec<String>, Error> {
     let name = &service.name;
-    let refused = |why: String| Error::usage(format!("cannot run {name} on this machine")).why(why);
+    let refused = |why: String| refused(project, name, why);
     let Some(run) = &service.run else {
         return Err(refused(format!("msctl.yaml has no services.{name}.run: it runs in clusters only"))
             .next(format!("services.{name}.run: COMMAND says how it is started here")));

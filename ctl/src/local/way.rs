@@ -119,7 +119,8 @@ impl LocalWay {
 
     fn unready(&self, found: &ServiceStatus) -> Error {
         let name = &found.name;
-        let error = Error::new(ExitCode::Failed, format!("cannot call {name}: no replica of it is ready"));
+        let error = Error::new(ExitCode::Failed, format!("cannot call {name}: no replica of it is ready"))
+            .why(format!("{} of {} are ready", found.ready, found.wanted));
         let error =
             found.reasons.iter().fold(error, |error, reason| error.why(format!("{}: {}", reason.subject, reason.text)));
         error.place(self.place()).next(format!("msctl logs {name} --tail 20")).next(format!("msctl status {name}"))

@@ -66,7 +66,7 @@ pub(super) fn choose(globals: &Globals) -> Result<Chosen, Error> {
 
 fn chosen<'a>(project: &'a Project, named: Option<&str>) -> Result<Choice<'a>, Error> {
     project.environment(named).map_err(|cause| match cause {
-        Refused::Unknown(cause) => Error::usage("cannot tell where")
+        Refused::Unknown(cause) => Error::usage(format!("there is no environment {}", cause.name))
             .why(cause.to_string())
             .place(project.file.display().to_string())
             .next("-e NAME with an environment of msctl.yaml; --context NAME, for one of the kubeconfig"),
@@ -79,8 +79,8 @@ pub(super) fn local_project(globals: &Globals) -> Result<Local, Error> {
     let project = project(globals, std::env::current_dir())?.ok_or_else(|| nowhere("there is no project"))?;
     if let Some(name) = named(globals)?.filter(|name| *name != LOCAL) {
         chosen(&project, Some(name))?;
-        return Err(Error::usage("this verb is about this machine")
-            .why(format!("environment {name} is a cluster"))
+        return Err(Error::usage(format!("environment {name} is not on this machine"))
+            .why("it is a cluster, and this verb is about this machine")
             .next(format!("msctl deploy SERVICE -e {name}")));
     }
     refuse_cluster_flags(globals, &project)?;
@@ -227,7 +227,9 @@ fn refuse_cluster_flags(globals: &Globals, project: &Project) -> Result<(), Erro
     if let Some(flag) = place_flag(globals).or_else(|| person_flag(globals)) {
         return Err(Error::usage(format!("{flag} has no meaning on this machine"))
             .why("it is a cluster's, and the environment here is local")
-            .next("leave out one of them; -e NAME, for an environment of msctl.yaml that is a cluster"));
+            .next(format!(
+                "leave out {flag}; another verb takes -e NAME, for an environment of msctl.yaml that is a cluster"
+            )));
     }
     if let Some(namespace) = globals.namespace.as_ref().filter(|namespace| **namespace != project.name) {
         return Err(Error::usage(format!("there is no namespace {namespace} on this machine"))

@@ -2,7 +2,7 @@
 
 use ::local::state::FOLDER;
 use manifests::values::{UserValues, bundled};
-use project::{Environment, Project};
+use project::{Environment, Project, Service, ValuesSource};
 use serde_json::{Value, json};
 
 use crate::error::Error;
@@ -27,27 +27,19 @@ const LOCAL: [&str; 11] =
     ["admin", "component", "database", "drain", "env", "image", "partOf", "probes", "replicas", "service", "telemetry"];
 
 impl Layers<'_> {
-    pub(super) fn project(&self) -> Option<&Project> {
+    /// The service's own values, then those of the environment, each with the file that they are in.
+    pub(super) fn of(self, service: &str) -> Result<Vec<(String, Value)>, Error> {
         match self {
-            Self::None => None,
-            Self::Cluster { project, .. } | Self::Local { project } => Some(project),
-        }
-    }
-
-    /// The service's own values, then those of the environment.
-    pub(super) fn of(self, service: &str) -> Result<UserValues, Error> {
-        match self {
-            Self::None => Ok(UserValues::default()),
+            Self::None => Ok(Vec::new()),
             Self::Cluster { project, environment } => {
                 // A service that the project does not name can be deployed all the same.
-                let mut values = project.service(service).map(project::Service::user_values).unwrap_or_default();
+                let mut values = project.service(service).map(|service| own(project, service)).unwrap_or_default();
                 if let Some(environment) = environment {
                     if let Some(endpoint) = &environment.otlp {
-                        values.overlay(json!({ "telemetry": { "endpoint": endpoint } }));
+                        let endpoint = json!({ "telemetry": { "endpoint": endpoint } });
+                        values.push((project.file.display().to_string(), endpoint));
                     }
-                    for source in &environment.values {
-                        values.overlay(source.values.clone());
-                    }
+                    values.extend(sources(project, &environment.values));
                 }
                 Ok(values)
             }
@@ -55,23 +47,34 @@ impl Layers<'_> {
                 let found = project.service(service).map_err(|cause| {
                     Error::usage(format!("cannot run {service} on this machine"))
                         .why(cause.to_string())
+                        .place(project.file.display().to_string())
                         .next(format!("msctl.yaml: services.{service} with its `run` and `port`"))
                 })?;
-                let mut values = UserValues::default();
+                let file = project.file.display().to_string();
+                let mut values = Vec::new();
                 if !bundled().any(|name| name == service) {
                     // A process has no image; the version of one that has none is this.
-                    values
-                        .overlay(json!({ "image": { "repository": format!("localhost/{service}"), "tag": "local" } }));
+                    let image = json!({ "repository": format!("localhost/{service}"), "tag": "local" });
+                    values.push((file.clone(), json!({ "image": image })));
                 }
-                values.overlay(found.user_values().into_value());
+                values.extend(own(project, found));
                 if let Some(key) = without_meaning(&found.local) {
                     return Err(Error::usage(format!("cannot run {service} on this machine"))
                         .why(format!("services.{service}.local.{key}: it has no meaning for a process of this machine"))
+                        .place(project.file.display().to_string())
                         .next(format!("msctl.yaml: move it to services.{service}.values, where clusters read it")));
                 }
-                values.overlay(found.local.clone());
+                values.push((file, found.local.clone()));
                 Ok(values)
             }
+        }
+    }
+
+    /// What to run when values are not as they should be.
+    pub(super) fn corrected(self, service: &str) -> String {
+        match self {
+            Self::Local { .. } => format!("correct it; msctl deploy {service} --local --dry-run=client checks it"),
+            _ => "correct it; with --dry-run=client it is checked, and nothing changes".to_owned(),
         }
     }
 
@@ -90,6 +93,7 @@ impl Layers<'_> {
             Some("postgres") if !own => {
                 return Err(Error::usage(format!("cannot run {service} on this machine"))
                     .why("database.kind=postgres: its URL is in a Secret of the cluster")
+                    .place(project.file.display().to_string())
                     .next(format!(
                         "msctl.yaml: services.{service}.local.env.DATABASE_URL says which database is used here"
                     )));
@@ -114,6 +118,18 @@ impl Layers<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// What the project says of a service, wherever it runs.
+fn own(project: &Project, service: &Service) -> Vec<(String, Value)> {
+    let short = (project.file.display().to_string(), service.short_forms());
+    sources(project, &service.values).chain([short]).collect()
+}
+
+/// With their files.
+fn sources<'a>(project: &'a Project, values: &'a [ValuesSource]) -> impl Iterator<Item = (String, Value)> + use<'a> {
+    let file = |source: &ValuesSource| source.file.as_ref().unwrap_or(&project.file).display().to_string();
+    values.iter().map(move |source| (file(source), source.values.clone()))
 }
 
 /// The first section that a process of this machine can do nothing with.

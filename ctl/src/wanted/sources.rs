@@ -1,46 +1,53 @@
 //! Which file or flag said a value, for the `where` line of an error about it.
 
-use manifests::values::UserValues;
 use serde_json::Value;
-
-use crate::cli::deploy::ValuesArgs;
 
 /// All that said something, in the order in which they are laid over each other.
 #[derive(Debug, Default)]
-pub(super) struct Sources(Vec<(String, Value)>);
+pub(super) struct Sources(Vec<Said>);
+
+#[derive(Debug)]
+struct Said {
+    name: String,
+    /// It says keys and values, and is told with the key alone: a value may be a secret.
+    with_key: bool,
+    values: Value,
+}
 
 impl Sources {
-    pub(super) fn add(&mut self, name: String, values: UserValues) {
-        self.0.push((name, values.into_value()));
+    pub(super) fn file(&mut self, name: String, values: Value) {
+        self.0.push(Said { name, with_key: false, values });
     }
 
-    /// Those of `--image`, `--port` and `--replicas`, by their names.
-    pub(super) fn add_short_forms(&mut self, args: &ValuesArgs, values: &Value) {
-        let flags = [
-            ("image", args.image.as_ref().map(|image| format!("--image {image}"))),
-            ("service", args.port.map(|port| format!("--port {port}"))),
-            ("replicas", args.replicas.map(|replicas| format!("--replicas {replicas}"))),
-        ];
-        for (key, flag) in flags {
-            if let (Some(flag), Some(value)) = (flag, values.get(key)) {
-                self.0.push((flag, Value::Object([(key.to_owned(), value.clone())].into_iter().collect())));
+    /// `--set` and the like.
+    pub(super) fn flag(&mut self, flag: &str, values: Value) {
+        self.0.push(Said { name: flag.to_owned(), with_key: true, values });
+    }
+
+    /// What `--image`, `--port` and `--replicas` say.
+    pub(super) fn short_forms(&mut self, values: &Value) {
+        for (key, flag) in [("image", "--image"), ("service", "--port"), ("replicas", "--replicas")] {
+            if let Some(value) = values.get(key) {
+                let values = Value::Object([(key.to_owned(), value.clone())].into_iter().collect());
+                self.0.push(Said { name: flag.to_owned(), with_key: false, values });
             }
         }
     }
 
     /// Who said what is at each of `paths`, as problems name them: `service.port`, `tolerations[0].effect`. Of several
-    /// that did, the last one counts; of a path that nobody said whole, who said the most of it; a default is nobody's.
-    pub(super) fn of<'a>(&self, paths: impl Iterator<Item = &'a str>) -> Vec<&str> {
+    /// that did, the last one counts. What nobody said is about what all of them say together.
+    pub(super) fn of<'a>(&self, paths: impl Iterator<Item = &'a str>) -> Vec<String> {
         let mut names = Vec::new();
         for path in paths {
             let keys = keys(path);
-            let said = self.0.iter().map(|(name, values)| (depth(values, &keys), name.as_str()));
-            // The last of the deepest.
-            let best = said.filter(|(depth, _)| *depth > 0).max_by_key(|(depth, _)| *depth);
-            if let Some((_, name)) = best.filter(|(_, name)| !names.contains(name)) {
-                names.push(name);
+            let told = |said: &Said| if said.with_key { format!("{} {path}", said.name) } else { said.name.clone() };
+            match self.0.iter().rfind(|said| holds(&said.values, &keys)) {
+                Some(said) => names.push(told(said)),
+                None => names.extend(self.0.iter().map(|said| said.name.clone())),
             }
         }
+        let mut seen = std::collections::HashSet::new();
+        names.retain(|name| seen.insert(name.clone()));
         names
     }
 }
@@ -66,45 +73,34 @@ fn keys(path: &str) -> Vec<String> {
     keys
 }
 
-/// How many of the keys lead somewhere.
-fn depth(values: &Value, keys: &[String]) -> usize {
-    let mut at = values;
-    for (depth, key) in keys.iter().enumerate() {
-        match at.get(key) {
-            Some(inner) => at = inner,
-            None => return depth,
-        }
-    }
-    keys.len()
+fn holds(values: &Value, keys: &[String]) -> bool {
+    keys.iter().try_fold(values, |at, key| at.get(key)).is_some()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use manifests::values::set::Kind;
     use serde_json::json;
 
     #[test]
-    fn the_last_one_that_said_most_of_it_is_named_and_nobody_is_for_a_default() {
+    fn the_last_one_that_said_it_is_named_and_never_with_its_value() {
         let mut sources = Sources::default();
-        let mut file = UserValues::default();
-        file.overlay(json!({"service": {"port": 80}, "tolerations": [{"effect": "x"}], "env": {"a.b": "1"}}));
-        sources.add("--values prod.yaml".to_owned(), file);
-        let mut flag = UserValues::default();
-        flag.set(Kind::Typed, "service.port=70000").unwrap();
-        sources.add("--set service.port=70000".to_owned(), flag);
-        let args = ValuesArgs { replicas: Some(-1), ..ValuesArgs::default() };
-        sources.add_short_forms(&args, &json!({"replicas": -1}));
-        for (path, name) in [
-            ("service.port", Some("--set service.port=70000")),
-            ("tolerations[0].effect", Some("--values prod.yaml")),
-            ("env.a\\.b", Some("--values prod.yaml")),
-            ("replicas", Some("--replicas -1")),
-            ("service.type", Some("--set service.port=70000")),
-            ("image.tag", None),
+        assert!(sources.of(["image.tag"].into_iter()).is_empty());
+        let file = json!({"service": {"port": 80}, "tolerations": [{"effect": "x"}], "env": {"a.b": "1"}});
+        sources.file("prod.yaml".to_owned(), file);
+        sources.flag("--set", json!({"service": {"port": 70000}, "env": {"TOKEN": "s3cret"}}));
+        sources.short_forms(&json!({"replicas": -1}));
+        for (path, names) in [
+            ("service.port", &["--set service.port"][..]),
+            ("tolerations[0].effect", &["prod.yaml"]),
+            ("env.a\\.b", &["prod.yaml"]),
+            ("env.TOKEN", &["--set env.TOKEN"]),
+            ("replicas", &["--replicas"]),
+            // Nobody said it: a default, and what it does not go together with.
+            ("service.type", &["prod.yaml", "--set", "--replicas"]),
         ] {
-            assert_eq!(sources.of([path].into_iter()), name.into_iter().collect::<Vec<_>>(), "{path}");
+            assert_eq!(sources.of([path].into_iter()), names, "{path}");
         }
-        assert_eq!(sources.of(["replicas", "replicas", "env"].into_iter()), ["--replicas -1", "--values prod.yaml"]);
+        assert_eq!(sources.of(["replicas", "replicas", "env"].into_iter()), ["--replicas", "--set env"]);
     }
 }

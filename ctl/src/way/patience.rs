@@ -20,6 +20,8 @@ pub(crate) struct Stage(Rc<RefCell<At>>);
 
 #[derive(Debug, Default)]
 struct At {
+    /// Where it is, once that is known.
+    place: Option<String>,
     text: String,
     /// What to do when it takes too long, where that is not a longer wait.
     next: Option<String>,
@@ -27,12 +29,27 @@ struct At {
 
 impl Stage {
     pub(crate) fn is(&self, text: impl Into<String>) {
-        *self.0.borrow_mut() = At { text: text.into(), next: None };
+        let mut at = self.0.borrow_mut();
+        (at.text, at.next) = (text.into(), None);
+    }
+
+    /// From here on: for the `where` line of an error that has none of its own.
+    pub(crate) fn place(&self, place: impl Into<String>) {
+        self.0.borrow_mut().place = Some(place.into());
+    }
+
+    /// An error of what goes on here.
+    pub(crate) fn within(&self, error: Error) -> Error {
+        match &self.0.borrow().place {
+            Some(place) => error.or_place(place.clone()),
+            None => error,
+        }
     }
 
     /// As `is`, with what to do when it takes too long.
     pub(crate) fn is_until(&self, text: impl Into<String>, next: impl Into<String>) {
-        *self.0.borrow_mut() = At { text: text.into(), next: Some(next.into()) };
+        let mut at = self.0.borrow_mut();
+        (at.text, at.next) = (text.into(), Some(next.into()));
     }
 
     pub(super) fn text(&self) -> String {
@@ -86,6 +103,11 @@ impl Patience {
         Self { what: what.into(), timeout, began: Instant::now(), stage, making, cancel }
     }
 
+    /// The moment when it is over; none where that is too far away to be told.
+    pub(crate) fn deadline(&self) -> Option<std::time::Instant> {
+        self.began.into_std().checked_add(self.timeout)
+    }
+
     fn left(&self) -> Duration {
         self.timeout.saturating_sub(self.began.elapsed())
     }
@@ -102,16 +124,19 @@ pub(crate) async fn bounded<T>(
     const MOMENT: Duration = Duration::from_secs(3);
     let Patience { what, timeout, stage, making, cancel, .. } = patience;
     tokio::pin!(work);
-    let at = |error: Error| match stage.text() {
-        stage if stage.is_empty() => error,
-        stage => error.why(format!("it was {stage}")),
+    let at = |error: Error| {
+        let error = stage.within(error);
+        match stage.text() {
+            stage if stage.is_empty() => error,
+            stage => error.why(format!("it was {stage}")),
+        }
     };
     let given_up = tokio::select! {
         biased;
         signal = interrupt.signalled() => {
             at(interrupted(what, signal)).next(stage.next("msctl status, for what keeps it"))
         }
-        outcome = &mut work => return outcome,
+        outcome = &mut work => return outcome.map_err(|error| stage.within(error)),
         () = sleep(patience.left()) => {
             let late = Error::new(ExitCode::TimedOut, format!("{what}: not done within {timeout:?}"));
             at(late).next(stage.next("a longer --timeout, or `msctl status` for what keeps it"))

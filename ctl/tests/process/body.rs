@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use super::{code, msctl, send, silent_server, stderr};
+use super::{code, ended, msctl, send, silent_server, stderr};
 
 #[test]
 fn a_stdin_that_stays_silent_is_given_up_and_nothing_is_sent() {
@@ -23,7 +23,7 @@ fn a_stdin_that_stays_silent_is_given_up_and_nothing_is_sent() {
             until_heard(&child);
             send(&child, signal);
         }
-        let output = child.wait_with_output().unwrap();
+        let output = ended(child);
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
         drop(writer);
         let text = stderr(&output);
@@ -35,7 +35,7 @@ fn a_stdin_that_stays_silent_is_given_up_and_nothing_is_sent() {
 }
 
 /// Waits until SIGINT is handled: before that it ends the process at once.
-fn until_heard(child: &std::process::Child) {
+pub(super) fn until_heard(child: &std::process::Child) {
     let caught = || {
         let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim().to_owned();

@@ -4,7 +4,7 @@ use std::process::{Child, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::service::{Service, answer, header};
-use crate::{code, msctl, send, stderr};
+use crate::{code, ended, msctl, send, stderr};
 
 const PENDING: &str =
     r#"{"id":"7","state":"pending","attempts":2,"last_error":"service-b answered 503","body":{"key":"value"}}"#;
@@ -85,7 +85,7 @@ fn ctrl_c_ends_the_wait_and_not_the_message() {
     service.wait_for(3);
     let signalled = Instant::now();
     send(&child, "INT");
-    let output = child.wait_with_output().unwrap();
+    let output = ended(child);
     assert_eq!((code(&output), stdout(&output).as_str()), (130, PENDING));
     assert!(signalled.elapsed() < Duration::from_secs(2), "{:?}", signalled.elapsed());
     let text = stderr(&output);

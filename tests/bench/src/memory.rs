@@ -27,6 +27,6 @@ fn resident_mb(scenario: &Scenario, pod: &str, admin: u16) -> f64 {
         let metrics = scenario.metrics(pod, admin);
         let line = metrics.lines().find(|line| line.starts_with("process_resident_memory_bytes "));
         let bytes: f64 = line.and_then(|line| line.split(' ').nth(1)?.parse().ok()).ok_or("no such metric")?;
-        Ok(bytes / 1024.0 / 1024.0)
+        Ok(bytes / 1e6)
     })
 }

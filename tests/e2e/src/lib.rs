@@ -10,6 +10,7 @@
 
 pub mod background;
 pub mod exit;
+pub mod explanation;
 mod failure;
 pub mod http;
 pub mod jaeger;

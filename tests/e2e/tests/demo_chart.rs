@@ -108,5 +108,5 @@ fn resident_megabytes(scenario: &Scenario, pod: &str, admin_port: u16) -> f64 {
     let metrics = scenario.metrics(pod, admin_port);
     let line = metrics.lines().find(|line| line.starts_with("process_resident_memory_bytes "));
     let bytes: Option<f64> = line.and_then(|line| line.split(' ').nth(1)?.parse().ok());
-    bytes.unwrap_or_else(|| panic!("no resident memory in\n{metrics}")) / 1024.0 / 1024.0
+    bytes.unwrap_or_else(|| panic!("no resident memory in\n{metrics}")) / 1e6
 }

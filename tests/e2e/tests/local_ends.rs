@@ -147,13 +147,46 @@ fn local_ctrl_c_while_it_goes_to_the_background_ends_it_too() {
     eventually("a process that starts", || {
         if project.replicas("service-a").is_empty() { Err("none yet".to_owned()) } else { Ok(()) }
     });
-    if up.signal(Signal::SIGINT) && up.end().code == Some(INTERRUPTED) {
+    let heard = up.signal(Signal::SIGINT);
+    let run = up.end();
+    if heard && run.code == Some(INTERRUPTED) {
+        run.code_is(INTERRUPTED);
         project.nothing_left();
     } else {
+        run.ok();
         // It was quicker than the signal: then it is up.
         project.msctl(&["call", "service-a/service-b"]).ok().prints("Hello, ServiceB!");
     }
     project.msctl(&["down"]).ok();
+    project.nothing_left();
+}
+
+#[test]
+fn local_ctrl_c_ends_every_wait_for_what_goes_on_in_up() {
+    let project = Project::new("slow", &["slow"]);
+    // It is asked to end, and takes all the time that it has.
+    let script = "trap '' TERM; python3 -m http.server --bind 127.0.0.1 $PORT";
+    project.write(&format!(
+        "name: slow\nenvironment: local\nservices:\n  slow:\n    run: [sh, -c, \"{script}\"]\n    port: {}\n    \
+         values: {{replicas: 1, drain: {{delaySeconds: 0, timeoutSeconds: 30}}, probes: {{readiness: {{path: /}}}}}}\n",
+        project.port("slow")
+    ));
+    project.up();
+    for verb in [
+        &["deploy", "slow", "--set", "env.A=x"][..],
+        &["scale", "slow", "--replicas", "0"],
+        &["delete", "slow"],
+        &["down"],
+    ] {
+        let waiting = Background::start(&mut project.msctl_command(verb));
+        waiting.says("slow");
+        assert!(waiting.signal(Signal::SIGINT));
+        let run = waiting.end();
+        assert!(run.took < Duration::from_secs(20), "{run}");
+        run.code_is(INTERRUPTED).says(&["goes on in `msctl up`", "next: msctl status --local"]);
+    }
+    let up = project.supervisor().expect("a process of up's");
+    assert!(up.signal(Signal::SIGKILL));
     project.nothing_left();
 }
 

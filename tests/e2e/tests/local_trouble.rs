@@ -38,9 +38,7 @@ fn local_a_port_in_use_is_told_with_its_holder_before_anything_starts() {
 fn local_a_missing_program_is_named() {
     for (run, said) in [("no-such-program --x", "no-such-program"), ("./no/such/file", "no/such/file")] {
         let project = one("missing", run, "");
-        let run = project.msctl(&["up", "--detach"]);
-        assert!(matches!(run.code, Some(FAILED | USAGE)), "{run}");
-        run.says(&["orders", said]);
+        project.msctl(&["up", "--detach"]).code_is(USAGE).says(&["orders", said]);
         project.nothing_left();
     }
 }
@@ -49,9 +47,7 @@ fn local_a_missing_program_is_named() {
 fn local_a_program_that_cannot_be_run_is_named() {
     let project = one("format", "./program", "");
     project.put("program", "no program at all\n");
-    let run = project.msctl(&["up", "--detach"]);
-    assert!(matches!(run.code, Some(FAILED | USAGE | ROLLOUT_FAILED)), "{run}");
-    run.says(&["orders", "program"]);
+    project.msctl(&["up", "--detach"]).code_is(USAGE).says(&["orders", "program"]);
     project.nothing_left();
 }
 
@@ -163,9 +159,7 @@ fn local_verbs_say_that_nothing_is_up_and_how_to_change_it() {
         &["delete", "service-a"],
     ];
     for verb in verbs {
-        let run = project.msctl(&[verb, &["--local"]].concat());
-        assert!(matches!(run.code, Some(FAILED | 3)), "{run}");
-        run.says(&["not up", "next: msctl up"]);
+        project.msctl(&[verb, &["--local"]].concat()).code_is(FAILED).says(&["not up", "next: msctl up"]);
     }
     assert!(!project.state().exists(), "asking changes nothing");
     // The same of one that was killed: its files are there still.
@@ -184,8 +178,7 @@ fn local_flags_that_mean_a_cluster_are_refused() {
     project.up();
     for flag in [&["--context", "other"][..], &["-n", "shop"], &["--kubeconfig", "/no/such/file"], &["--as", "eve"]] {
         let run = project.msctl(&[&["status", "--local"], flag].concat());
-        assert_eq!(run.code, Some(USAGE), "{run}");
-        run.says(&[flag[0].trim_start_matches('-')]);
+        run.code_is(USAGE).says(&[flag[0].trim_start_matches('-')]);
     }
     // Of a folder that has no project.
     let mut elsewhere = project.msctl_command(&["status", "--local"]);

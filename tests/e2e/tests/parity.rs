@@ -79,7 +79,6 @@ fn comparable(object: &mut Value) {
     }
     for label in ["app.kubernetes.io/managed-by", "app.kubernetes.io/instance", "helm.sh/chart"] {
         remove(object, &["metadata", "labels", label]);
-        remove(object, &["spec", "template", "metadata", "labels", label]);
     }
     for annotation in [
         "meta.helm.sh/release-name",

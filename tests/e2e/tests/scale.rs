@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use e2e::exit::FAILED;
 use e2e::{World, eventually, in_both};
 
 #[test]
@@ -55,7 +56,7 @@ fn calls_reach_every_replica_and_zero_is_a_number_too(world: &World) {
     });
     let status = world.msctl(&["status", "service-a", "-o", "json"]).ok().json();
     assert_eq!(status[0]["state"], "stopped");
-    assert_ne!(world.msctl(&["call", "service-a", "--timeout", "5s"]).code, Some(0));
+    world.msctl(&["call", "service-a", "--timeout", "5s"]).code_is(FAILED).says(&["no replicas"]);
 
     world.msctl(&["scale", "service-a", "--replicas", "1"]).ok();
     assert_eq!(world.replicas("service-a").len(), 1);

@@ -30,6 +30,9 @@ pub(super) async fn answer<S: Operations>(shared: &Shared<S>, request: Request<I
     routed(shared, request).await.unwrap_or_else(|error| failure(&error))
 }
 
+/// What else would ask so?
+const OTHER_VERSION: &str = "who asks is of another version than who answers";
+
 async fn routed<S: Operations>(shared: &Shared<S>, request: Request<Incoming>) -> Result<Response<Body>, Error> {
     let supervisor = shared.supervisor.clone();
     let path = request.uri().path().to_owned();
@@ -37,13 +40,14 @@ async fn routed<S: Operations>(shared: &Shared<S>, request: Request<Incoming>) -
         "/info" | "/status" => Method::GET,
         "/started" | "/apply" | "/scale" | "/delete" | "/stop" | "/logs" => Method::POST,
         _ => {
-            let mut answer = failure(&Error::new(Kind::Usage, format!("there is nothing at {path}")));
+            let mut answer =
+                failure(&Error::new(Kind::Usage, format!("`msctl up` has nothing at {path}")).why(OTHER_VERSION));
             *answer.status_mut() = StatusCode::NOT_FOUND;
             return Ok(answer);
         }
     };
     if *request.method() != expected {
-        let mut answer = failure(&Error::new(Kind::Usage, format!("{path} takes {expected} only")));
+        let mut answer = failure(&Error::new(Kind::Usage, format!("{path} takes {expected} only")).why(OTHER_VERSION));
         *answer.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
         answer
             .headers_mut()

@@ -43,7 +43,7 @@ async fn info_and_status_arrive_whole() {
 async fn what_nobody_understands_is_an_error_with_a_status() {
     let setting = Setting::new();
     for (request, status, text) in [
-        ("GET /nothing HTTP/1.1", "404 Not Found", "there is nothing at /nothing"),
+        ("GET /nothing HTTP/1.1", "404 Not Found", "has nothing at /nothing"),
         ("GET /apply HTTP/1.1", "405 Method Not Allowed", "/apply takes POST only"),
         ("POST /scale HTTP/1.1\r\ncontent-length: 2", "400 Bad Request", "missing field `name`"),
         ("CONNECT service-a HTTP/1.1", "400 Bad Request", "is no HOST:PORT"),

@@ -185,11 +185,14 @@ impl Service {
     }
 
     fn interrupted(&self) -> Error {
-        Error::new(Kind::Stopped, format!("{} was stopped before it was ready", self.name))
+        Error::new(Kind::Stopped, format!("{} was not deployed", self.name))
+            .why("it was stopped before it was ready")
+            .next("msctl status --local")
     }
 
     fn succeeded(&self) -> Error {
-        Error::new(Kind::Stopped, format!("{} was changed again before it was ready", self.name))
+        Error::new(Kind::Stopped, format!("{} was not deployed", self.name))
+            .why("it was changed again before it was ready")
             .next("msctl status --local")
     }
 
@@ -198,7 +201,9 @@ impl Service {
     }
 
     fn crashed(&self, replica: &Replica, snapshot: &Snapshot) -> Error {
-        let Some(failure) = &snapshot.failure else { return self.not_ready() };
+        let Some(failure) = &snapshot.failure else {
+            return self.not_ready().why(format!("{} ended", replica.name)).next("msctl status --local");
+        };
         self.explain(self.not_ready().why(format!("{}: {failure}", replica.name)), replica, &failure.log)
     }
 

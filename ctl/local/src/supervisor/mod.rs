@@ -86,7 +86,7 @@ impl Supervisor {
     pub async fn started(&self) -> Result<Vec<Applied>, Error> {
         let mut started = self.inner.started.subscribe();
         let outcome = started.wait_for(Option::is_some).await.ok().and_then(|outcome| outcome.clone());
-        outcome.unwrap_or_else(|| Err(Error::failed("nothing was started")))
+        outcome.unwrap_or_else(|| Err(Error::failed("nothing was started").why("`msctl up` ended before")))
     }
 
     /// Makes the services be as told, one replica at a time; others are left alone. One that fails stays as it was.

@@ -151,7 +151,9 @@ async fn listen(supervisor: &Supervisor, spec: &ServiceSpec) -> Result<Balancer,
         .filter_map(|replica| Some((replica.pid?, replica.name)))
         .collect();
     let mut balancers = ports::bind(std::slice::from_ref(spec), &replicas).await?;
-    balancers.pop().ok_or_else(|| Error::failed(format!("cannot listen for {}", spec.name)))
+    balancers
+        .pop()
+        .ok_or_else(|| Error::failed(format!("cannot listen for {}", spec.name)).why("no address was made for it"))
 }
 
 pub(super) async fn scale(supervisor: &Supervisor, name: &str, replicas: u32, events: Events) -> Result<Scaled, Error> {
@@ -202,7 +204,7 @@ async fn turn(
     tokio::select! {
         biased;
         held = held.lock_owned() => Ok(held),
-        () = left => Err(Error::new(Kind::Stopped, format!("nobody waits any more for the change of {name}"))),
+        () = left => Err(Error::new(Kind::Stopped, format!("{name} is not changed")).why("nobody waits for it any more")),
     }
 }
 

@@ -249,7 +249,7 @@ fn a_deploy_takes_the_place_of_one_that_is_stuck() {
         assert_eq!((applied[0].action, applied[0].ready), (Action::Configured, 1));
         let error = deploy.await.unwrap().unwrap_err();
         assert_eq!(error.kind, Kind::Stopped);
-        assert_eq!(error.what, "a was changed again before it was ready");
+        assert_eq!(error.why[0], "it was changed again before it was ready");
         up.stop().await;
 
         let (up, _, deploy) = stuck(&project).await;

@@ -155,7 +155,7 @@ fn a_stop_in_the_midst_of_a_start_leaves_nothing() {
             let outcome = up.supervisor.started().await;
             up.ended.await.unwrap();
             if let Err(error) = outcome {
-                assert!(error.what.ends_with("was stopped before it was ready"), "{error}");
+                assert_eq!(error.why[0], "it was stopped before it was ready", "{error}");
             }
             assert_eq!(project.processes(), [0; 0]);
         }
@@ -178,7 +178,7 @@ fn a_stop_in_the_midst_of_changes_leaves_nothing() {
             let (changed, scaled, ()) = tokio::join!(change, other, stop);
             up.ended.await.unwrap();
             for error in [changed.err(), scaled.err()].into_iter().flatten() {
-                assert!(error.what.ends_with("was stopped before it was ready"), "{error}");
+                assert_eq!(error.why[0], "it was stopped before it was ready", "{error}");
             }
             assert_eq!(project.processes(), [0; 0]);
         }

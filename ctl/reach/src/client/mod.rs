@@ -65,6 +65,17 @@ impl Cluster {
     }
 }
 
+/// The namespace that `connect` would have: the configuration is read, and no credential plugin runs.
+///
+/// # Errors
+/// As those of [`connect`] about the configuration.
+pub async fn namespace(options: &KubeOptions) -> Result<String, ConnectError> {
+    match &options.namespace {
+        Some(said) => Ok(said.clone()),
+        None => Ok(kubeconfig::load(options).await?.config.default_namespace),
+    }
+}
+
 /// Reads the configuration and builds a client. Makes no request: about a millisecond, unless a credential plugin runs.
 ///
 /// # Errors

@@ -26,8 +26,12 @@ use crate::interrupt::Interrupt;
 use crate::output::Printer;
 
 /// Deletes what deploy made of each, and waits until it is gone.
-pub(crate) async fn delete(cluster: &Cluster, args: &DeleteArgs, printer: &Printer) -> Result<Outcome<Deleted>, Error> {
-    let started = Instant::now();
+pub(crate) async fn delete(
+    cluster: &Cluster,
+    args: &DeleteArgs,
+    printer: &Printer,
+    started: Instant,
+) -> Result<Outcome<Deleted>, Error> {
     let services = distinct(&args.services);
     let action = format!("delete {}", services.join(", "));
     let mut interrupt = Interrupt::listen()?;

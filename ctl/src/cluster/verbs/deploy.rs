@@ -37,8 +37,9 @@ pub(crate) async fn deploy(
     args: &DeployArgs,
     printer: &Printer,
     told: Told<'_>,
+    started: Instant,
 ) -> Result<Outcome<ServiceReport>, Error> {
-    let deploy = Deploy { cluster, printer, args, conflicts: conflicts(args), told };
+    let deploy = Deploy { cluster, printer, args, conflicts: conflicts(args), told, started };
     deploy.run(wanted).await
 }
 
@@ -66,6 +67,8 @@ struct Deploy<'a> {
     args: &'a DeployArgs,
     conflicts: Conflicts,
     told: Told<'a>,
+    /// When the command began.
+    started: Instant,
 }
 
 /// What was done so far: all that is known of it when the rest is cut off.
@@ -107,7 +110,7 @@ impl Begun {
 
 impl Deploy<'_> {
     async fn run(&self, wanted: &[Wanted]) -> Result<Outcome<ServiceReport>, Error> {
-        let started = Instant::now();
+        let started = self.started;
         let mut interrupt = Interrupt::listen()?;
         let mut held = Held::new(self.cluster);
         let names: Vec<String> = wanted.iter().map(|wanted| wanted.service.clone()).collect();

@@ -23,8 +23,12 @@ use crate::interrupt::Interrupt;
 use crate::output::Printer;
 
 /// Looks at all, sets all, then waits for all.
-pub(crate) async fn scale(cluster: &Cluster, args: &ScaleArgs, printer: &Printer) -> Result<Outcome<Scaled>, Error> {
-    let started = Instant::now();
+pub(crate) async fn scale(
+    cluster: &Cluster,
+    args: &ScaleArgs,
+    printer: &Printer,
+    started: Instant,
+) -> Result<Outcome<Scaled>, Error> {
     let services = distinct(&args.services);
     let action = format!("scale {}", services.join(", "));
     let mut interrupt = Interrupt::listen()?;

@@ -20,9 +20,11 @@ pub(super) async fn read(data: &str, stage: &Stage) -> Result<Bytes, Error> {
         format!("reading the body from {shown}"),
         "a longer --timeout, or --data @FILE with a file that is there in full",
     );
+    stage.place("--data");
     let refused = |cause: &io::Error| {
         Error::usage(format!("cannot read the body from {shown}"))
             .why(cause.to_string())
+            .place("--data")
             .next("--data @FILE, or @- for stdin; without the @ it is the body itself")
     };
     let (found, reading) = oneshot::channel();
@@ -38,6 +40,7 @@ pub(super) async fn read(data: &str, stage: &Stage) -> Result<Bytes, Error> {
         Some(body) => Ok(body.into()),
         None => Err(Error::usage(format!("the body from {shown} is larger than {} MiB", LARGEST >> 20))
             .why("a body is held in memory until the service has taken it")
+            .place("--data")
             .next("--data @FILE with a smaller file; split a larger one, or let the service fetch it")),
     }
 }

@@ -101,7 +101,7 @@ pub(super) async fn print(
 ) -> Result<(), Error> {
     let api = QueryApi::new(place.connector, jaeger.query());
     let tree = print_from(expected, jaeger, &api, place.way.namespace(), bound, printer).await;
-    tree.map_err(|error| error.within(place.way.place()))
+    tree.map_err(|error| error.or_place(place.way.place()))
 }
 
 async fn print_from(

@@ -144,6 +144,7 @@ fn check_json(headers: &HeaderMap, body: &[u8]) -> Result<(), Error> {
     let message = message.split(" at line ").next().unwrap_or_default();
     Err(Error::usage(format!("the body is sent as {kind} and is no JSON"))
         .why(format!("line {}, column {}: {message}", cause.line(), cause.column()))
+        .place("--data")
         .next("to send it as it is, say what it is: --header 'content-type: text/plain'"))
 }
 

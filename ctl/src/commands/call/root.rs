@@ -45,7 +45,7 @@ impl Root {
                 ExitCode::Interrupted => "interrupted",
                 _ => "failed",
             };
-            self.span.fail(class, failure.what().to_owned());
+            self.span.fail(class, failure.in_a_line());
         }
         let (trace, root) = ids(self.span.context())?;
         Some(Expected { trace, root, outside: self.outside, delivery: Delivery::Unknown })

@@ -46,6 +46,7 @@ pub(super) struct Open {
 impl<'a> Route<'a> {
     pub(super) async fn open(&self, outgoing: &Outgoing, patience: &Patience) -> Result<(Open, Voice<'a>), Error> {
         let service = outgoing.target.service();
+        self.platform.connecting(&patience.stage);
         let way = self.platform.way(&self.args.way, service, self.printer).await?;
         let known = outgoing.target.port.or_else(|| service.and_then(|service| way.known_port(&service.name)));
         let (port, answers) = self.ask(way.clone(), service, known);

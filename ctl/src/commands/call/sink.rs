@@ -1,13 +1,15 @@
 //! Where the answer goes: its bytes to stdout or a file, exactly as they came.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use http::response::Parts;
+use tokio::task::spawn_blocking;
 
 use crate::error::{Error, ExitCode};
 use crate::output::Printer;
+use crate::output::patient::{Patient, Stuck};
 
 /// Takes a body piece by piece.
 #[derive(Debug)]
@@ -21,24 +23,24 @@ pub(super) enum Sink<'a> {
 #[derive(Debug)]
 pub(super) struct OutputFile {
     path: PathBuf,
-    file: File,
+    file: Patient,
     /// There was none before, and nothing is in it yet: it goes again when the call fails.
     ours: bool,
 }
 
 impl<'a> Sink<'a> {
-    pub(super) fn open(path: Option<&Path>, printer: &'a Printer) -> Result<Self, Error> {
+    pub(super) async fn open(path: Option<&Path>, printer: &'a Printer) -> Result<Self, Error> {
         // `-` is stdout, as curl has it.
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
             return Ok(Self::stdout(printer, std::io::stdout().is_terminal()));
         };
         let ours = !path.exists();
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(|cause| refused(path, &cause))?;
+        let name = path.to_owned();
+        // On a thread: a pipe is open when somebody opens its other end, perhaps never.
+        let opening = spawn_blocking(move || OpenOptions::new().write(true).create(true).truncate(false).open(name));
+        let opened = opening.await.unwrap_or_else(|cause| Err(std::io::Error::other(cause)));
+        let file = opened.map_err(|cause| refused(path, &cause))?;
+        let file = Patient::new(file, printer.deadline().clone());
         Ok(Self::File(OutputFile { path: path.to_owned(), file, ours }))
     }
 
@@ -53,8 +55,8 @@ impl<'a> Sink<'a> {
             Self::File(file) => {
                 file.ours = false;
                 // A pipe or a device has no length to set.
-                let plain = file.file.metadata().is_ok_and(|metadata| metadata.is_file());
-                if plain { file.file.set_len(0).map_err(|cause| failed(&file.path, &cause)) } else { Ok(()) }
+                let plain = file.file.file().metadata().is_ok_and(|metadata| metadata.is_file());
+                if plain { file.file.file().set_len(0).map_err(|cause| failed(&file.path, &cause)) } else { Ok(()) }
             }
         }
     }
@@ -98,8 +100,9 @@ impl<'a> Sink<'a> {
 
 /// Nothing has been sent.
 fn refused(path: &Path, cause: &std::io::Error) -> Error {
-    let error =
-        Error::usage(format!("cannot write to {}", path.display())).why(cause.to_string()).place("--output-file");
+    let error = Error::usage(format!("cannot write to {}", path.display()))
+        .why(cause.to_string())
+        .place(format!("--output-file {}", path.display()));
     match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) if cause.kind() == ErrorKind::NotFound => error.next(format!("mkdir -p {}", folder.display())),
         _ => error.next("--output-file with a file that you may write to"),
@@ -107,8 +110,12 @@ fn refused(path: &Path, cause: &std::io::Error) -> Error {
 }
 
 fn failed(path: &Path, cause: &std::io::Error) -> Error {
+    let name = path.display().to_string();
+    if let Some(error) = Stuck::explain(&name, cause) {
+        return error;
+    }
     let error =
-        Error::new(ExitCode::Failed, format!("cannot write the body to {}", path.display())).why(cause.to_string());
+        Error::new(ExitCode::Failed, format!("cannot write the body to {name}")).why(cause.to_string()).place(name);
     match cause.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => error.next(format!("df -h {}", path.display())),
         _ => error.next("--output-file with another file; without it the body goes to stdout"),
@@ -158,10 +165,10 @@ mod tests {
         assert_eq!(out.text(), "Hello, World!");
     }
 
-    #[test]
-    fn a_file_named_by_a_dash_is_stdout() {
+    #[tokio::test]
+    async fn a_file_named_by_a_dash_is_stdout() {
         let (printer, out, _) = captured();
-        let mut sink = Sink::open(Some(Path::new("-")), &printer).unwrap();
+        let mut sink = Sink::open(Some(Path::new("-")), &printer).await.unwrap();
         sink.begin().unwrap();
         sink.write(b"Hello").unwrap();
         assert!(out.text().starts_with("Hello") && !Path::new("-").exists());
@@ -190,12 +197,12 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_file_holds_the_body_alone_also_when_it_held_more_before() {
+    #[tokio::test]
+    async fn a_file_holds_the_body_alone_also_when_it_held_more_before() {
         let (printer, out, _) = captured();
         let path = temporary("body");
         std::fs::write(&path, "a longer answer of yesterday").unwrap();
-        let mut sink = Sink::open(Some(&path), &printer).unwrap();
+        let mut sink = Sink::open(Some(&path), &printer).await.unwrap();
         sink.begin().unwrap();
         sink.write(b"short").unwrap();
         drop(sink);
@@ -204,32 +211,32 @@ mod tests {
         assert_eq!((held.as_str(), out.text().as_str()), ("short", ""));
     }
 
-    #[test]
-    fn a_failed_call_leaves_no_file_behind_and_an_old_one_alone() {
+    #[tokio::test]
+    async fn a_failed_call_leaves_no_file_behind_and_an_old_one_alone() {
         let (printer, _, _) = captured();
         let (new, old) = (temporary("new"), temporary("old"));
-        drop(Sink::open(Some(&new), &printer).unwrap());
+        drop(Sink::open(Some(&new), &printer).await.unwrap());
         assert!(!new.exists());
         std::fs::write(&old, "kept").unwrap();
-        drop(Sink::open(Some(&old), &printer).unwrap());
+        drop(Sink::open(Some(&old), &printer).await.unwrap());
         let held = std::fs::read_to_string(&old).unwrap();
         std::fs::remove_file(&old).unwrap();
         assert_eq!(held, "kept");
     }
 
-    #[test]
-    fn a_folder_that_does_not_exist_is_found_before_anything_is_sent() {
+    #[tokio::test]
+    async fn a_folder_that_does_not_exist_is_found_before_anything_is_sent() {
         let (printer, _, _) = captured();
-        let error = Sink::open(Some(Path::new("/nowhere/at/all")), &printer).unwrap_err();
+        let error = Sink::open(Some(Path::new("/nowhere/at/all")), &printer).await.unwrap_err();
         assert_eq!(error.code(), ExitCode::Usage);
         assert!(error.to_string().contains("/nowhere/at/all"), "{error}");
         assert!(error.to_string().contains("next: mkdir -p /nowhere/at"), "{error}");
     }
 
-    #[test]
-    fn a_full_disk_is_said_with_how_to_look_at_it() {
+    #[tokio::test]
+    async fn a_full_disk_is_said_with_how_to_look_at_it() {
         let (printer, _, _) = captured();
-        let mut sink = Sink::open(Some(Path::new("/dev/full")), &printer).unwrap();
+        let mut sink = Sink::open(Some(Path::new("/dev/full")), &printer).await.unwrap();
         sink.begin().unwrap();
         let error = sink.write(b"body").unwrap_err();
         assert!(error.to_string().contains("next: df -h /dev/full"), "{error}");

@@ -96,7 +96,7 @@ async fn call_on(platform: &Platform, url: &str, args: &[&str]) -> Called {
     let patience = Patience::new(format!("calling {}", args.target), args.timeout);
     let outgoing = Outgoing::from_args(&args, &patience.stage).await.unwrap();
     let root = Root::start(&outgoing);
-    let mut sink = Sink::open(None, &printer).unwrap();
+    let mut sink = Sink::open(None, &printer).await.unwrap();
     let mut interrupt = Interrupt::listen().unwrap();
     let answered = result(&route, outgoing, &root, &patience, &mut interrupt, &mut sink).await;
     let outcome = answered.and_then(|answered| match answered.failure {
@@ -138,7 +138,7 @@ async fn the_body_of_an_error_is_printed_and_its_status_said() {
     let (address, _requests) = server(vec![Reply::Bytes(failed)]).await;
     let called = call(address, &[]).await;
     assert_eq!((called.outcome, called.out.as_str()), (Ok(503), "busy"));
-    assert!(called.err.contains("answered 503 Service Unavailable"), "{}", called.err);
+    assert!(called.err.contains("answered 503 Service Unavailable\n  why: busy\n  where: "), "{}", called.err);
 }
 
 #[tokio::test]
@@ -197,8 +197,8 @@ async fn trouble_with_a_service_says_where_and_what_to_run_next() {
     let (place, logs) = ("where: namespace default", "msctl logs localhost --tail 20 -n default");
     let large = "HTTP/1.1 413 Payload Too Large\r\ncontent-length: 0\r\n\r\n";
     for (reply, args, said) in [
-        (Reply::Bytes("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n"), &[][..], ["hint: ", logs]),
-        (Reply::Bytes(large), &["-d", "{}"], ["answered 413", "hint: send a smaller body; this one has 2 bytes"]),
+        (Reply::Bytes("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n"), &[][..], ["next: ", logs]),
+        (Reply::Bytes(large), &["-d", "{}"], ["answered 413", "next: send a smaller body; this one has 2 bytes"]),
         (Reply::Bytes("HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\nHello"), &[], [place, logs]),
         (Reply::Bytes("SSH-2.0-OpenSSH_9.2\r\n"), &[], [place, "next: msctl call localhost:PORT"]),
         (Reply::Nothing, &["-d", "{}"], ["it may have been done", "next: msctl status localhost -n default"]),

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use std::time::Duration;
 
 use clap::Parser as _;
@@ -24,7 +26,7 @@ async fn deploy_in(cluster: &Cluster, args: &[&str]) -> (Result<ExitCode, Error>
     let (printer, out, err) = captured();
     let cli = Cli::try_parse_from(["msctl", "deploy"].iter().chain(args)).unwrap();
     let Command::Deploy(args) = cli.command else { panic!("another verb") };
-    let outcome = Box::pin(super::deploy(&cluster.clone().into(), &args, &printer)).await;
+    let outcome = Box::pin(super::deploy(&Arc::new(cluster.clone().into()), &args, &printer)).await;
     (outcome, out.text(), err.text())
 }
 

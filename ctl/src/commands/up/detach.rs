@@ -30,7 +30,7 @@ const MOMENT: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(local: &Local, services: &[String], aim: Option<&Aim>) -> Result<ExitCode, Error> {
     let mut interrupt = Interrupt::listen()?;
-    let printer = Printer::from_environment();
+    let printer = Printer::of_a_thread();
     if let Some(aim) = aim {
         printer.aim(aim.clone());
     }
@@ -62,25 +62,26 @@ async fn up(
     let (mut child, mut said) = spawn(local, services, log)?;
     let outcome = tokio::select! {
         biased;
-        signal = interrupt.signalled() => Err(signal),
-        outcome = ready(&folder, &mut child, &mut said, teller) => Ok(outcome),
+        signal = interrupt.signalled() => Outcome::Interrupted(signal),
+        outcome = ready(&folder, &mut child, &mut said, teller) => outcome,
     };
     match outcome {
-        Ok(Outcome::Ready(client)) => {
+        Outcome::Ready(client) => {
             teller.result(addresses(&client.status().await?));
             teller.hint(format!("it goes on in the background, and writes to {}; msctl down ends it", path.display()));
             Ok(ExitCode::Done)
         }
-        Ok(Outcome::Ended(status)) => {
+        Outcome::Ended(status) => {
             let code = status.and_then(|status| status.code());
             if code.is_none() || !said.anything {
                 let how = status.map_or_else(|| "for an unknown reason".to_owned(), |status| status.to_string());
                 return Err(Error::new(ExitCode::Failed, format!("msctl up ended in the background: {how}"))
-                    .why(format!("what it said, if anything, is in {}", path.display())));
+                    .why("it did not say why")
+                    .next(format!("tail {}", path.display())));
             }
             Ok(code.map_or(ExitCode::Failed, ExitCode::of_process))
         }
-        Err(signal) => {
+        Outcome::Interrupted(signal) => {
             // It drains, as after a Ctrl-C of its own; and once more means at once.
             interrupt_it(&child);
             tokio::select! {
@@ -126,6 +127,8 @@ fn spawn(local: &Local, services: &[String], log: File) -> Result<(Child, Said),
 enum Outcome {
     Ready(Client),
     Ended(Option<ExitStatus>),
+    /// By this signal.
+    Interrupted(&'static str),
 }
 
 async fn ready(folder: &Path, child: &mut Child, said: &mut Said, teller: &mut Teller) -> Outcome {

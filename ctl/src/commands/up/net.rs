@@ -99,7 +99,9 @@ fn otlp(endpoint: &str) -> Result<(String, u16), Error> {
     let uri = endpoint.parse::<Uri>().ok().filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
     let place = uri.as_ref().and_then(|uri| Some((uri.host()?.to_owned(), uri.port_u16().unwrap_or(OTLP_PORT))));
     place.ok_or_else(|| {
-        Error::usage(format!("OTEL_EXPORTER_OTLP_ENDPOINT: `{endpoint}` is no address"))
+        Error::usage(format!("cannot send spans to `{endpoint}`"))
+            .why("it has no scheme http or https, or no host")
+            .place("OTEL_EXPORTER_OTLP_ENDPOINT")
             .next("http://HOST:4318, or unset it: msctl up receives spans itself")
     })
 }

@@ -38,7 +38,7 @@ pub(super) async fn run(
         // It has no terminal that could go away.
         Where::Background => Interrupt::listen_without_hangup()?,
     };
-    let mut teller = Teller::start(Printer::from_environment(), place)?;
+    let mut teller = Teller::start(Printer::of_a_thread(), place)?;
     let outcome = up(local, specs, place, &mut teller, &mut interrupt).await;
     let outcome = outcome.map_err(|error| explained(error, local));
     let code = teller.code(outcome, aim);

@@ -29,14 +29,15 @@ pub(crate) async fn preview(
     dry_run: DryRun,
     args: &DeployArgs,
     printer: &Printer,
+    since: Instant,
 ) -> Result<Preview, Error> {
     match dry_run {
         // Without a cluster there is still something to show.
-        DryRun::Client => client(wanted, kubernetes.namespace().await),
+        DryRun::Client => client(wanted, &kubernetes.namespace().await),
         DryRun::Server => {
-            let cluster = kubernetes.cluster().await?;
+            let cluster = kubernetes.in_time(since, Some(args.wait.timeout)).await?;
             let action = format!("checking the {}", action(wanted));
-            let wait = Wait::new(cluster, printer, &action, args.wait.timeout, Instant::now());
+            let wait = Wait::new(cluster, printer, &action, args.wait.timeout, since);
             let work = Box::pin(wait.in_time(server(&wait, wanted, args)));
             let outcome = Interrupt::listen()?.or("checking the deploy", work).await;
             outcome.map_err(|error| match error.code() {

@@ -301,5 +301,5 @@ async fn an_error_of_the_service_is_printed_as_ever() {
     let service = Service::start(vec![answer("422 Unprocessable Entity", "", "no object")]).await;
     let called = service.call(&[&BODY[..], &["--async", "--follow"]].concat()).await;
     assert_eq!((called.outcome, called.out.as_str()), (Ok(422), "no object"));
-    assert!(called.err.ends_with("answered 422 Unprocessable Entity\n"), "{}", called.err);
+    assert!(called.err.contains("answered 422 Unprocessable Entity\n  why: no object\n"), "{}", called.err);
 }

@@ -114,7 +114,7 @@ impl Kept {
         let after = self.message.as_ref().and_then(Message::attempts).map(|attempts| format!(" after {attempts}"));
         let what = format!("{name} is dead: it was given up{}", after.unwrap_or_default());
         let error = Error::new(ExitCode::CalleeFailed, what)
-            .why(self.message.as_ref().and_then(Message::last_error).unwrap_or_default());
+            .why(self.message.as_ref().and_then(Message::last_error).unwrap_or("the service says no reason"));
         match &self.found {
             Some(found) => error.next(&found.redeliver),
             None => error,

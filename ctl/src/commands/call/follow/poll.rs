@@ -7,13 +7,13 @@ use http::StatusCode;
 use http::header::{HeaderMap, RETRY_AFTER};
 use http::response::Parts;
 use jiff::Timestamp;
-use serde::Deserialize;
 use tokio::time::timeout;
 use upstream::Kind;
 
 use super::LARGEST;
 use super::message::Message;
 use crate::commands::call::exchange::{self, Line};
+use crate::commands::call::refused;
 use crate::commands::call::request::Outgoing;
 use crate::commands::call::route::Open;
 use crate::error::{Error, ExitCode};
@@ -114,7 +114,7 @@ fn judge(head: Parts, body: Bytes, open: &Open, question: &Outgoing) -> Result<P
         _ => {
             let code = if status.as_u16() >= 400 { ExitCode::CalleeFailed } else { ExitCode::Failed };
             let what = format!("{} answered {status} while it was followed", question.shown_target());
-            let error = Error::new(code, what).why(said(&body)).place(open.way.place());
+            let error = Error::new(code, what).why(refused::said(&body)).place(open.way.place());
             Err(match question.target.service().filter(|_| status.is_server_error()) {
                 Some(service) => error.next(exchange::logs(service, open)),
                 None => error,
@@ -126,19 +126,6 @@ fn judge(head: Parts, body: Bytes, open: &Open, question: &Outgoing) -> Result<P
 fn lost(open: &Open, question: &Outgoing) -> Error {
     Error::new(ExitCode::Failed, format!("{} cannot be followed any further", question.shown_target()))
         .place(open.way.place())
-}
-
-/// What an error's body says, in few words: a problem's detail or title (RFC 9457), else its beginning.
-fn said(body: &[u8]) -> String {
-    #[derive(Deserialize)]
-    struct Problem {
-        detail: Option<String>,
-        title: Option<String>,
-    }
-    match serde_json::from_slice::<Problem>(body) {
-        Ok(Problem { detail: Some(text), .. } | Problem { title: Some(text), .. }) => text,
-        _ => String::from_utf8_lossy(body).trim().chars().take(200).collect(),
-    }
 }
 
 /// `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3).
@@ -186,13 +173,5 @@ mod tests {
             assert_eq!(after(text), None, "{text}");
         }
         assert_eq!(retry_after(&HeaderMap::new(), now), None);
-    }
-
-    #[test]
-    fn an_error_is_told_in_its_own_words() {
-        assert_eq!(said(br#"{"title":"Not Found","detail":"there is no message 7"}"#), "there is no message 7");
-        assert_eq!(said(br#"{"title":"Not Found"}"#), "Not Found");
-        assert_eq!(said(b" gone \n"), "gone");
-        assert_eq!(said(&[b'x'; 900]).len(), 200);
     }
 }
