@@ -5,8 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use futures::FutureExt as _;
-
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use tokio::time::Instant;
@@ -92,20 +90,25 @@ impl Interrupt {
     pub(crate) async fn or<T>(&mut self, what: &str, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         // One that came between two listeners.
         if let (None, Some(signal)) = (self.heard.0, last()) {
-            let _ = self.signalled().now_or_never();
+            self.has_heard();
             return Err(interrupted(what, signal));
         }
         tokio::select! {
             biased;
             signal = self.signalled() => Err(interrupted(what, signal)),
             result = work => {
-                // A wait outside of the runtime has heard it first: whoever asks once more from here on is impatient.
+                // A wait outside of the runtime has heard it first.
                 if result.as_ref().is_err_and(|error| error.code() == ExitCode::Interrupted) {
-                    let _ = self.signalled().now_or_never();
+                    self.has_heard();
                 }
                 result
             }
         }
+    }
+
+    /// Whoever asks once more from here on is impatient: the signal that is on its way here is none of its own.
+    fn has_heard(&mut self) {
+        self.heard.counts(What::Asked, Instant::now());
     }
 }
 

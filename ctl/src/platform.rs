@@ -163,6 +163,7 @@ impl Platform {
     ) -> Result<Deployed, Error> {
         match self {
             Self::Cluster { kubernetes, .. } => {
+                printer.deadline().is((since + args.wait.timeout).into_std());
                 let cluster = kubernetes.in_time(since, Some(args.wait.timeout)).await?;
                 let outcome = verbs::deploy::deploy(cluster, wanted, args, printer, told, since).await?;
                 Ok(Deployed { namespace: cluster.namespace.clone(), outcome })
@@ -179,6 +180,7 @@ impl Platform {
         match self {
             Self::Cluster { kubernetes, .. } => {
                 let since = Instant::now();
+                printer.deadline().is((since + args.wait.timeout).into_std());
                 let cluster = kubernetes.in_time(since, Some(args.wait.timeout)).await?;
                 verbs::scale::scale(cluster, args, printer, since).await
             }
@@ -199,6 +201,7 @@ impl Platform {
         match self {
             Self::Cluster { kubernetes, .. } => {
                 let since = Instant::now();
+                printer.deadline().is((since + args.wait.timeout).into_std());
                 let cluster = kubernetes.in_time(since, Some(args.wait.timeout)).await?;
                 verbs::delete::delete(cluster, args, printer, since).await
             }

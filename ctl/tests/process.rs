@@ -229,7 +229,7 @@ fn interrupted(test: &str, args: &[&str], signal: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let (mut connection, _) = listener.accept().unwrap();
+    let mut connection = accepted(&listener);
     // Its handlers are there before its first request.
     assert!(connection.read(&mut [0; 1]).unwrap() > 0);
     send(&child, signal);
@@ -299,8 +299,25 @@ fn ctrl_c_while_a_service_or_jaeger_does_not_answer_ends_at_once_with_130() {
 }
 
 /// The next connection, once a request has come in on it.
+/// The next connection; one that never comes is no reason to wait for ever.
+fn accepted(listener: &TcpListener) -> std::net::TcpStream {
+    listener.set_nonblocking(true).unwrap();
+    let began = Instant::now();
+    loop {
+        match listener.accept() {
+            Ok((connection, _)) => {
+                connection.set_nonblocking(false).unwrap();
+                listener.set_nonblocking(false).unwrap();
+                return connection;
+            }
+            Err(_) if began.elapsed() < Duration::from_mins(1) => std::thread::sleep(Duration::from_millis(2)),
+            Err(cause) => panic!("nobody connects: {cause}"),
+        }
+    }
+}
+
 fn request(listener: &TcpListener) -> std::net::TcpStream {
-    let (mut connection, _) = listener.accept().unwrap();
+    let mut connection = accepted(listener);
     assert!(connection.read(&mut [0; 4096]).unwrap() > 0);
     connection
 }

@@ -2,8 +2,18 @@
 
 use std::time::Duration;
 
+/// A moment that far away can be told by every clock.
+const LONGEST: Duration = Duration::from_hours(365 * 24);
+
 /// The error is what clap prints after the flag's name.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
+    match read(text)? {
+        long if long > LONGEST => Err(format!("`{text}` is more than a year; write 8760h at most")),
+        duration => Ok(duration),
+    }
+}
+
+fn read(text: &str) -> Result<Duration, String> {
     let refused = || format!("`{text}` is not a duration; write 500ms, 30s, 1m30s or 1h");
     if let Ok(seconds) = text.parse::<u64>() {
         return Ok(Duration::from_secs(seconds));
@@ -29,9 +39,18 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     if text.is_empty() { Err(refused()) } else { Ok(total) }
 }
 
+/// How long ago: as far as one likes.
+pub(crate) fn parse_past(text: &str) -> Result<Duration, String> {
+    positive(read(text)?)
+}
+
 /// As `parse`, but zero is refused: there would be no time to do anything.
 pub(crate) fn parse_positive(text: &str) -> Result<Duration, String> {
-    match parse(text)? {
+    positive(parse(text)?)
+}
+
+fn positive(duration: Duration) -> Result<Duration, String> {
+    match duration {
         Duration::ZERO => Err("must be more than zero".to_owned()),
         duration => Ok(duration),
     }
@@ -56,5 +75,9 @@ mod tests {
             assert!(parse(text).is_err_and(|error| error.contains("30s")), "{text}");
         }
         assert!(parse_positive("0").is_err());
+        assert_eq!(parse("8760h"), Ok(LONGEST));
+        for text in ["8761h", "18446744073709551615"] {
+            assert!(parse(text).is_err_and(|error| error.contains("8760h at most")), "{text}");
+        }
     }
 }

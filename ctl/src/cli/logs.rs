@@ -29,7 +29,7 @@ pub(crate) struct LogsArgs {
     #[arg(long, value_name = "N")]
     pub(crate) tail: Option<u32>,
     /// Lines of the last so long only: 30s, 5m, 1h
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse_positive)]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse_past)]
     pub(crate) since: Option<Duration>,
     /// When each line was written, before it
     #[arg(long)]

@@ -18,8 +18,8 @@ const WHOAMI: &str = "kubectl auth whoami, which runs the same plugin";
 
 fn late(limit: Duration) -> Error {
     Error::new(ExitCode::TimedOut, format!("{CONNECTING}: not done within {limit:?}"))
-        .why("the credential plugin has not answered")
-        .place("the kubeconfig's credential plugin")
+        .why("a credential plugin of the kubeconfig may wait for somebody")
+        .place("the kubeconfig")
         .next(WHOAMI)
 }
 
@@ -90,7 +90,7 @@ impl Kubernetes {
             tokio::time::timeout_at(since + limit, self.cluster()).await.unwrap_or_else(|_| Err(late(limit)))
         };
         Interrupt::listen()?.or(CONNECTING, Box::pin(connecting)).await.map_err(|error| match error.code() {
-            ExitCode::Interrupted => error.place("the kubeconfig's credential plugin").next(WHOAMI),
+            ExitCode::Interrupted => error.place("the kubeconfig").next(WHOAMI),
             _ => error,
         })
     }

@@ -12,6 +12,8 @@ mod root;
 mod route;
 mod sink;
 
+use std::time::Instant;
+
 use http::StatusCode;
 use http_body_util::BodyExt as _;
 use tokio_util::task::AbortOnDropHandle;
@@ -21,6 +23,7 @@ use crate::collector::{self, Jaeger};
 use crate::error::{Error, ExitCode};
 use crate::interrupt::Interrupt;
 use crate::output::Printer;
+use crate::output::patient::GRACE;
 use crate::platform::Platform;
 use crate::telemetry::{self, Sampling};
 use crate::trace::Delivery;
@@ -39,11 +42,10 @@ pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) ->
     // The body's time is the call's.
     let patience = Patience::new(format!("calling {}", args.target), args.timeout);
     let outgoing = way::bounded(&patience, &mut interrupt, Outgoing::from_args(&args, &patience.stage)).await?;
-    if let Some(moment) = patience.deadline() {
-        printer.deadline().is(moment);
-    }
+    printer.deadline().is(patience.deadline());
     if let Some(path) = &args.output_file {
-        patience.stage.is("opening the file for the body");
+        let next = "--output-file with a file, or with a pipe that somebody reads";
+        patience.stage.is_until("opening the file for the body", next);
         patience.stage.place(path.display().to_string());
     }
     let opening = Sink::open(args.output_file.as_deref(), printer);
@@ -59,6 +61,7 @@ pub(crate) async fn run(args: CallArgs, globals: &Globals, printer: &Printer) ->
 
     let failed = answered.failure.is_some() || answered.status.as_u16() >= 400;
     if args.trace {
+        printer.deadline().is(Instant::now() + args.trace_timeout);
         printer.text(sink.gap_below())?;
         let expected = expected.map(|expected| expected.with(answered.delivery));
         let shown = show_trace(expected, &args, answered.jaeger, answered.place, printer);
@@ -105,6 +108,8 @@ async fn result(
     // Large, and once a process.
     let call = Box::pin(answer(route, outgoing, patience, sink, &mut kept));
     let outcome = way::bounded(patience, interrupt, root.run(call)).await;
+    // What was kept until now is to be had also when the time is over.
+    route.printer.deadline().is(Instant::now().max(patience.deadline()) + GRACE);
     let printed = kept.print(sink, route.args.include);
     let answered = outcome.map_err(|error| kept.explain(error))?;
     printed?;

@@ -56,7 +56,11 @@ pub(crate) async fn run(args: LogsArgs, globals: &Globals, printer: &Printer) ->
         biased;
         // The way to end what has no end of its own: no error to be told.
         _ = interrupt.signalled() => Ok(ExitCode::Interrupted),
-        outcome = work => outcome.map_err(|error| platform.within(error)),
+        outcome = work => match outcome {
+            // Heard while nobody took a line.
+            Err(error) if error.code() == ExitCode::Interrupted => Ok(ExitCode::Interrupted),
+            outcome => outcome.map_err(|error| platform.within(error)),
+        },
         () = reader::gone() => Ok(ExitCode::Done),
     }
 }

@@ -62,6 +62,7 @@ pub(crate) async fn run(args: TraceArgs, globals: &Globals, printer: &Printer) -
     let platform = Platform::choose(globals, printer)?;
     let mut interrupt = Interrupt::listen()?;
     let patience = Patience::new("asking Jaeger", args.timeout);
+    printer.deadline().is(patience.deadline());
     // Large, and once a process.
     let work = Box::pin(fetch(&wanted, &args, &platform, &patience, printer));
     let trace = way::bounded(&patience, &mut interrupt, work).await.map_err(|error| platform.within(error))?;

@@ -4,9 +4,10 @@
 //! clocks. So nothing is written before there is room for it, and whoever waits for room looks around meanwhile.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd as _;
-use std::sync::{Arc, OnceLock};
+use std::os::unix::fs::FileTypeExt as _;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -16,20 +17,22 @@ use crate::interrupt;
 
 /// Between two looks at signals and the clock.
 const LOOK: Duration = Duration::from_millis(50);
-/// A pipe that takes anything takes this much (`PIPE_BUF`, pipe(7)).
+/// For a reader to take last words, once it is time to end.
+pub(crate) const GRACE: Duration = Duration::from_millis(500);
+/// A pipe that takes anything takes this much (`PIPE_BUF`, pipe(7)). A terminal may take less, and hold the rest.
 const ROOM: usize = 4096;
 
-/// Until when somebody may be waited for; set once, if at all.
+/// Until when somebody may be waited for, if not for ever.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Deadline(Arc<OnceLock<Instant>>);
+pub(crate) struct Deadline(Arc<Mutex<Option<Instant>>>);
 
 impl Deadline {
     pub(crate) fn is(&self, moment: Instant) {
-        let _ = self.0.set(moment);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(moment);
     }
 
     fn is_over(&self) -> bool {
-        self.0.get().is_some_and(|moment| Instant::now() >= *moment)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|moment| Instant::now() >= moment)
     }
 }
 
@@ -51,7 +54,7 @@ impl Stuck {
             Self::Late => Error::new(ExitCode::TimedOut, format!("cannot write to {stream} in time"))
                 .why(format!("--timeout is over: {stuck}")),
         };
-        Some(error.why("whoever reads it takes no more").place(stream).next("run it again with its result in a FILE"))
+        Some(error.why("whoever reads it takes no more").place(stream).next("> FILE takes the result whole"))
     }
 }
 
@@ -59,14 +62,15 @@ impl Stuck {
 #[derive(Debug)]
 pub(crate) struct Patient {
     file: File,
-    /// A file on a disk always takes everything.
+    /// A disk and a device such as /dev/null always take everything.
     may_block: bool,
     deadline: Deadline,
 }
 
 impl Patient {
     pub(crate) fn new(file: File, deadline: Deadline) -> Self {
-        let may_block = !file.metadata().is_ok_and(|metadata| metadata.is_file());
+        let kind = file.metadata().map(|metadata| metadata.file_type());
+        let may_block = file.is_terminal() || kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket());
         Self { file, may_block, deadline }
     }
 
@@ -76,6 +80,7 @@ impl Patient {
 
     fn until_it_takes_more(&self) -> io::Result<()> {
         let look = PollTimeout::try_from(LOOK).unwrap_or(PollTimeout::ZERO);
+        let mut signalled = None;
         loop {
             match poll(&mut [PollFd::new(self.file.as_fd(), PollFlags::POLLOUT)], look) {
                 // Also where nobody reads any more: the write says so.
@@ -83,7 +88,9 @@ impl Patient {
                 Ok(_) | Err(nix::errno::Errno::EINTR) => {}
                 Err(cause) => return Err(cause.into()),
             }
-            if let Some(signal) = interrupt::last() {
+            if let Some(signal) = interrupt::last()
+                && signalled.get_or_insert_with(Instant::now).elapsed() >= GRACE
+            {
                 return Err(io::Error::other(Stuck::Signal(signal)));
             }
             if self.deadline.is_over() {

@@ -16,7 +16,9 @@ struct Said {
 
 impl Sources {
     pub(super) fn file(&mut self, name: String, values: Value) {
-        self.0.push(Said { name, with_key: false, values });
+        if values.as_object().is_none_or(|values| !values.is_empty()) {
+            self.0.push(Said { name, with_key: false, values });
+        }
     }
 
     /// `--set` and the like.

@@ -41,6 +41,8 @@ impl Stage {
     /// An error of what goes on here.
     pub(crate) fn within(&self, error: Error) -> Error {
         match &self.0.borrow().place {
+            // Of what was said, wherever it was to be done.
+            _ if error.code() == ExitCode::Usage => error,
             Some(place) => error.or_place(place.clone()),
             None => error,
         }
@@ -103,9 +105,9 @@ impl Patience {
         Self { what: what.into(), timeout, began: Instant::now(), stage, making, cancel }
     }
 
-    /// The moment when it is over; none where that is too far away to be told.
-    pub(crate) fn deadline(&self) -> Option<std::time::Instant> {
-        self.began.into_std().checked_add(self.timeout)
+    /// The moment when it is over.
+    pub(crate) fn deadline(&self) -> std::time::Instant {
+        (self.began + self.timeout).into_std()
     }
 
     fn left(&self) -> Duration {

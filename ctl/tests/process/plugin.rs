@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::{Kubeconfig, code, ended, msctl, send, stderr};
 
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// A kubeconfig whose plugin says that it has started, and then nothing.
 struct Plugin {
     config: Kubeconfig,
@@ -16,7 +18,7 @@ impl Plugin {
         let config = Kubeconfig::new(&format!("plugin-{name}"), 1);
         let started = std::env::temp_dir().join(format!("msctl-plugin-started-{name}-{}", std::process::id()));
         assert!(Command::new("mkfifo").arg(&started).status().unwrap().success());
-        let script = format!("exec 2>/dev/null; echo started >{}; exec sleep 20", started.display());
+        let script = format!("exec 2>/dev/null; echo $$ >{}; exec sleep 20", started.display());
         let plugin = format!(
             "exec: {{apiVersion: client.authentication.k8s.io/v1, command: sh, args: [-c, '{script}'], \
              interactiveMode: Never}}"
@@ -26,14 +28,31 @@ impl Plugin {
         Self { config, started }
     }
 
-    /// Of msctl, once the plugin runs.
-    fn waiting(&self, args: &[&str]) -> Child {
+    /// Of msctl, once the plugin runs; and that, which outlives it.
+    fn waiting(&self, args: &[&str]) -> (Child, Running) {
         let mut command = msctl(args);
         command.args(["--kubeconfig", self.config.path()]).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().unwrap();
-        // Opens when the plugin does.
-        assert_eq!(std::fs::read_to_string(&self.started).unwrap(), "started\n");
-        child
+        // Opens when the plugin does; one that never runs is no reason to wait for ever.
+        let (path, (done, is_done)) = (self.started.clone(), std::sync::mpsc::channel::<()>());
+        let watchdog = std::thread::spawn(move || {
+            if is_done.recv_timeout(PATIENCE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                std::fs::write(path, "none").unwrap();
+            }
+        });
+        let said = std::fs::read_to_string(&self.started).unwrap();
+        drop(done);
+        watchdog.join().unwrap();
+        (child, Running(said.trim().parse().expect("the plugin does not run")))
+    }
+}
+
+/// The plugin's process.
+struct Running(u32);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = Command::new("sh").args(["-c", &format!("kill {}", self.0)]).status();
     }
 }
 
@@ -56,7 +75,7 @@ fn ctrl_c_does_not_wait_for_a_credential_plugin() {
         &["status"],
         &["logs", "service-a"],
     ] {
-        let child = plugin.waiting(verb);
+        let (child, _running) = plugin.waiting(verb);
         let began = Instant::now();
         send(&child, "INT");
         let output = ended(child);
@@ -79,7 +98,8 @@ fn the_deadline_of_a_command_holds_for_a_credential_plugin() {
         (&["logs", "service-a"], "--request-timeout"),
     ] {
         let began = Instant::now();
-        let output = ended(plugin.waiting(&[verb, &[bound, "1s"]].concat()));
+        let (child, _running) = plugin.waiting(&[verb, &[bound, "3s"]].concat());
+        let output = ended(child);
         assert_eq!(code(&output), 70, "{verb:?}: {}", stderr(&output));
         assert!(began.elapsed() < Duration::from_secs(10), "{verb:?}: {:?}", began.elapsed());
     }

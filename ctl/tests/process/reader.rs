@@ -2,12 +2,14 @@
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{code, ended, msctl, request, send, silent_server, stderr};
 
-/// More than a pipe holds.
-const LARGE: usize = 1 << 20;
+/// More than a pipe and two sockets' buffers hold.
+const LARGE: usize = 64 << 20;
 
 /// How the wait ends: by a signal or by the clock, and how msctl ends then.
 const ENDS: [(Option<&str>, &str, i32); 2] = [(Some("INT"), "60s", 130), (None, "1s", 70)];
@@ -16,6 +18,19 @@ fn pipe(name: &str) -> std::path::PathBuf {
     let path = std::env::temp_dir().join(format!("msctl-reader-{name}-{}", std::process::id()));
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     path
+}
+
+/// Nothing has moved for a while: the pipe is full, and what is behind it.
+fn until_it_stands_still(sent: &AtomicUsize) {
+    let (mut last, mut since) = (0, Instant::now());
+    while last == 0 || since.elapsed() < Duration::from_millis(700) {
+        let now = sent.load(Ordering::Relaxed);
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+        assert!(since.elapsed() < Duration::from_secs(20), "nothing is sent");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]
@@ -34,14 +49,19 @@ fn a_reader_that_does_not_read_holds_neither_ctrl_c_nor_the_deadline() {
             let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
             let unread = child.stdout.take();
             let mut connection = request(&listener);
+            let sent = Arc::new(AtomicUsize::new(0));
+            let counted = sent.clone();
             let sending = std::thread::spawn(move || {
                 let start = format!("HTTP/1.1 200 OK\r\ncontent-length: {LARGE}\r\n\r\n");
+                connection.write_all(start.as_bytes()).unwrap();
                 // It goes away before it has all.
-                let _ = connection.write_all(start.as_bytes()).and_then(|()| connection.write_all(&vec![b'x'; LARGE]));
+                while connection.write_all(&[b'x'; 4096]).is_ok() {
+                    counted.fetch_add(4096, Ordering::Relaxed);
+                }
             });
             let began = Instant::now();
             if let Some(signal) = signal {
-                std::thread::sleep(Duration::from_millis(500));
+                until_it_stands_still(&sent);
                 send(&child, signal);
             }
             let output = ended(child);

@@ -1,13 +1,16 @@
 //! Bad input and trouble: an error that says what, why and the next command, the right exit code, and nothing left behind.
 
+use std::io::Write as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use e2e::exit::{CALLEE_FAILED, FAILED, FORBIDDEN, INTERRUPTED, ROLLOUT_FAILED, TIMED_OUT, UNREACHABLE, USAGE};
+use e2e::explanation::is_whole;
 use e2e::run::finish;
 use e2e::scenario::msctl_path;
 use e2e::{Background, Run, Scenario, World, eventually, in_both};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 /// A command line of every verb that asks a cluster.
 const VERBS: [&[&str]; 7] = [
@@ -296,6 +299,31 @@ fn ctrl_c_ends_the_waits_for_a_dead_holder_and_for_a_deletion() {
         let left = scenario.get(&["deployments,services,pods", "-l", "app.kubernetes.io/name=service-a"]);
         if left["items"].as_array().is_some_and(Vec::is_empty) { Ok(()) } else { Err(left.to_string()) }
     });
+}
+
+#[test]
+fn ctrl_c_ends_a_deploy_that_nobody_reads_and_its_lease_is_given_back() {
+    let scenario = Scenario::new("unread");
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    // All that it takes (pipe(7)).
+    writer.write_all(&vec![b'\n'; 65536]).expect("room");
+    let mut command = scenario.msctl_command(&["deploy", "service-a"]);
+    let child = command.stdout(writer).stderr(Stdio::piped()).spawn().expect("msctl");
+    eventually("ready pods, which it does not look at", || match scenario.ready_pods("service-a").len() {
+        2 => Ok(()),
+        ready => Err(format!("{ready} ready")),
+    });
+    let id = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
+    kill(id, Signal::SIGINT).expect("it waits");
+    let started = Instant::now();
+    let output = finish(child, "msctl deploy");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(is_whole(&said) && said.contains("why: whoever reads it takes no more"), "{said}");
+    assert!(said.contains("what was applied stays applied") && !said.contains("warning"), "{said}");
+    assert_lease_is_free(&scenario);
+    drop(reader);
 }
 
 #[test]

@@ -150,9 +150,9 @@ impl Deploy<'_> {
             let begun = done.begun.insert(Begun::new(&wanted.service));
             let applying = Box::pin(unless_lost(&mut lost, self.apply(wait, wanted, manifests, &before, held, begun)));
             targets.extend(wait.in_time(applying).await?);
-            let report = done.begun.take().map(Begun::report);
-            report.iter().try_for_each(self.told)?;
-            done.reports.extend(report);
+            // It is done, whether or not it can be told.
+            done.reports.extend(done.begun.take().map(Begun::report));
+            done.reports.last().into_iter().try_for_each(self.told)?;
         }
         let Some(watch) = watch else { return Ok(()) };
         let all = Box::pin(unless_lost(&mut lost, wait.until_done(watch, &targets))).await?;

@@ -8,6 +8,9 @@ use super::request::Outgoing;
 use super::route::Open;
 use crate::error::{Error, ExitCode};
 
+/// Nothing is wrong with what was asked.
+const AGAIN: [StatusCode; 3] = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
+
 /// What is read of a body to say it in few words; a problem is shorter.
 pub(super) const READ: usize = 16 << 10;
 
@@ -20,6 +23,7 @@ pub(super) fn error(target: &str, status: StatusCode, body: &[u8], open: &Open, 
             format!("send a smaller body; this one has {} bytes", outgoing.body.len())
         }
         Some(service) if status.is_server_error() => exchange::logs(service, open),
+        _ if AGAIN.contains(&status) => "ask again in a few seconds".to_owned(),
         _ => "change what is asked: path, method, headers or body".to_owned(),
     };
     Error::new(ExitCode::CalleeFailed, format!("{target} answered {status}"))
@@ -35,10 +39,16 @@ pub(super) fn said(body: &[u8]) -> String {
         detail: Option<String>,
         title: Option<String>,
     }
-    match serde_json::from_slice::<Problem>(body) {
+    let text = match serde_json::from_slice::<Problem>(body) {
         Ok(Problem { detail: Some(text), .. } | Problem { title: Some(text), .. }) => text,
-        _ => String::from_utf8_lossy(body).trim().chars().take(200).collect(),
-    }
+        // Cut off in the middle of a letter it is text all the same; what is packed is none.
+        _ => match std::str::from_utf8(body) {
+            Ok(text) => text.to_owned(),
+            Err(cause) if cause.error_len().is_none() => String::from_utf8_lossy(body).into_owned(),
+            Err(_) => String::new(),
+        },
+    };
+    text.trim().chars().take(200).collect()
 }
 
 #[cfg(test)]
@@ -51,5 +61,7 @@ mod tests {
         assert_eq!(said(br#"{"title":"Not Found"}"#), "Not Found");
         assert_eq!(said(b" gone \n"), "gone");
         assert_eq!(said(&[b'x'; 900]).len(), 200);
+        assert_eq!(said(b"caf\xc3"), "caf\u{fffd}");
+        assert_eq!(said(b"\x1f\x8b\x08\x00"), "");
     }
 }
