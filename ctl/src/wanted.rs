@@ -123,9 +123,11 @@ impl UserInput {
                 all.set(kind, text).map_err(|cause| {
                     Error::usage(format!("cannot deploy {service}")).why(cause.to_string()).place(flag).next(form(kind))
                 })?;
+                // A pipe in place of a file gives what is in it once.
+                let unread = if kind == Kind::File { Kind::Text } else { kind };
                 // An index into a list of a file is no assignment by itself; it is none of replicas either.
                 let mut alone = UserValues::default();
-                if alone.set(kind, text).is_ok() {
+                if alone.set(unread, text).is_ok() {
                     let values = alone.into_value();
                     said.overlay(values.clone());
                     sources.flag(flag, values);

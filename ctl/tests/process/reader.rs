@@ -124,3 +124,16 @@ fn values_that_do_not_come_hold_neither_ctrl_c_nor_the_deadline() {
     }
     std::fs::remove_file(file).unwrap();
 }
+
+#[test]
+fn a_pipe_in_place_of_a_file_is_read_once_and_whole() {
+    let file = pipe("once");
+    let text = format!("env.TEXT={}", file.display());
+    let args = ["deploy", "service-a", "--dry-run=client", "-o", "yaml", "--timeout", "20s", "--set-file", &text];
+    let child = msctl(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    std::fs::write(&file, "what it says").unwrap();
+    let output = ended(child);
+    std::fs::remove_file(file).unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("TEXT: what it says"));
+}
