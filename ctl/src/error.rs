@@ -232,6 +232,18 @@ impl Error {
         &self.0.what
     }
 
+    /// The command to run next, if a signal ended it.
+    #[must_use]
+    pub(crate) fn next_if_interrupted(self, next: impl Into<String>) -> Self {
+        if self.code() == ExitCode::Interrupted { self.next(next) } else { self }
+    }
+
+    /// As `or_place`, for what was being done: an error of what was said has nothing to do with where.
+    #[must_use]
+    pub(crate) fn or_scene(self, place: impl Into<String>) -> Self {
+        if self.code() == ExitCode::Usage { self } else { self.or_place(place) }
+    }
+
     /// What, and the nearest cause.
     pub(crate) fn in_a_line(&self) -> String {
         match self.0.why.first() {

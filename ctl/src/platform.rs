@@ -3,6 +3,9 @@
 
 mod choice;
 
+use std::time::Duration;
+
+use reach::Cluster;
 use tokio::time::Instant;
 
 use crate::cli::Globals;
@@ -22,7 +25,7 @@ use crate::commands::logs::Entries;
 use crate::commands::outcome::Outcome;
 use crate::commands::scale::Scaled;
 use crate::commands::status::Summary;
-use crate::error::{Aim, Error, ExitCode};
+use crate::error::{Aim, Error};
 use crate::local::Local;
 use crate::local::way::LocalWay;
 use crate::output::Printer;
@@ -79,13 +82,11 @@ impl Platform {
     /// Says of an error that names no place of its own where it happened, as far as that is known by now.
     pub(crate) fn within(&self, error: Error) -> Error {
         match self {
-            // Of what was said, wherever it was to be done.
-            _ if error.code() == ExitCode::Usage => error,
             // Without a client it never got further.
             Self::Cluster { kubernetes, .. } => {
-                error.or_place(kubernetes.place().unwrap_or_else(|| "the kubeconfig".to_owned()))
+                error.or_scene(kubernetes.place().unwrap_or_else(|| "the kubeconfig".to_owned()))
             }
-            Self::Local(local) => error.or_place(local.place()),
+            Self::Local(local) => error.or_scene(local.place()),
         }
     }
 
@@ -163,8 +164,7 @@ impl Platform {
     ) -> Result<Deployed, Error> {
         match self {
             Self::Cluster { kubernetes, .. } => {
-                printer.deadline().is((since + args.wait.timeout).into_std());
-                let cluster = kubernetes.in_time(since, Some(args.wait.timeout)).await?;
+                let cluster = begun(kubernetes, args.wait.timeout, since, printer).await?;
                 let outcome = verbs::deploy::deploy(cluster, wanted, args, printer, told, since).await?;
                 Ok(Deployed { namespace: cluster.namespace.clone(), outcome })
             }
@@ -180,8 +180,7 @@ impl Platform {
         match self {
             Self::Cluster { kubernetes, .. } => {
                 let since = Instant::now();
-                printer.deadline().is((since + args.wait.timeout).into_std());
-                let cluster = kubernetes.in_time(since, Some(args.wait.timeout)).await?;
+                let cluster = begun(kubernetes, args.wait.timeout, since, printer).await?;
                 verbs::scale::scale(cluster, args, printer, since).await
             }
             Self::Local(local) => local.scale(args, printer).await,
@@ -201,8 +200,7 @@ impl Platform {
         match self {
             Self::Cluster { kubernetes, .. } => {
                 let since = Instant::now();
-                printer.deadline().is((since + args.wait.timeout).into_std());
-                let cluster = kubernetes.in_time(since, Some(args.wait.timeout)).await?;
+                let cluster = begun(kubernetes, args.wait.timeout, since, printer).await?;
                 verbs::delete::delete(cluster, args, printer, since).await
             }
             Self::Local(local) => local.delete(args, printer).await,
@@ -232,6 +230,17 @@ impl Platform {
             Self::Local(local) => LocalWay::choose(local, args, target).await.map(|way| Way::Local(Box::new(way))),
         }
     }
+}
+
+/// The cluster of a verb that began `since`, and whose results nobody may hold longer than it has time.
+async fn begun<'a>(
+    kubernetes: &'a Kubernetes,
+    limit: Duration,
+    since: Instant,
+    printer: &Printer,
+) -> Result<&'a Cluster, Error> {
+    printer.deadline().is((since + limit).into_std());
+    kubernetes.in_time(since, Some(limit)).await
 }
 
 #[cfg(test)]

@@ -44,18 +44,24 @@ fn run(args: &[&str]) -> Output {
 
 /// What it printed by its end. One that hangs is ended, which has no exit code.
 fn ended(child: Child) -> Output {
-    const PATIENCE: Duration = Duration::from_mins(1);
     let id = child.id();
+    let kill = move || drop(Command::new("sh").args(["-c", &format!("kill -KILL {id}")]).status());
+    watched(|| child.wait_with_output(), kill).unwrap()
+}
+
+/// What comes of `work`, which `end` ends when it hangs.
+fn watched<T>(work: impl FnOnce() -> T, end: impl FnOnce() + Send + 'static) -> T {
+    const PATIENCE: Duration = Duration::from_mins(1);
     let (done, is_done) = std::sync::mpsc::channel::<()>();
     let watchdog = std::thread::spawn(move || {
         if is_done.recv_timeout(PATIENCE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-            let _ = Command::new("sh").args(["-c", &format!("kill -KILL {id}")]).status();
+            end();
         }
     });
-    let output = child.wait_with_output().unwrap();
+    let outcome = work();
     drop(done);
     watchdog.join().unwrap();
-    output
+    outcome
 }
 
 /// The exit code. Where it is one of a failure, the error has to be whole: see [`explanation`].

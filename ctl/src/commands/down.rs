@@ -33,10 +33,7 @@ pub(crate) async fn run(args: DownArgs, globals: &Globals, printer: &Printer) ->
     };
     let work = Box::pin(down(&local, &args, printer));
     let outcome = Interrupt::listen()?.or("ending the services; that goes on in `msctl up`", work).await;
-    outcome.map_err(|error| match error.code() {
-        ExitCode::Interrupted => error.or_place(local.place()).next("msctl status --local"),
-        _ => error.or_place(local.place()),
-    })
+    outcome.map_err(|error| error.or_place(local.place()).next_if_interrupted("msctl status --local"))
 }
 
 async fn down(local: &Local, args: &DownArgs, printer: &Printer) -> Result<ExitCode, Error> {

@@ -26,10 +26,7 @@ pub(crate) async fn run(args: StatusArgs, globals: &Globals, printer: &Printer) 
     let platform = Platform::choose(globals, printer)?;
     let work = Box::pin(status(&platform, &args, printer));
     let outcome = Interrupt::listen()?.or("looking at the services", work).await;
-    outcome.map_err(|error| match error.code() {
-        ExitCode::Interrupted => platform.within(error.next(platform.when_silent())),
-        _ => platform.within(error),
-    })
+    outcome.map_err(|error| platform.within(error.next_if_interrupted(platform.when_silent())))
 }
 
 async fn status(platform: &Platform, args: &StatusArgs, printer: &Printer) -> Result<ExitCode, Error> {

@@ -56,10 +56,7 @@ impl Operation<'_> {
         let what = format!("{}; what has begun goes on in `msctl up`", self.action);
         let outcome = Interrupt::listen()?.or(&what, Box::pin(waiting)).await;
         self.printer.clear_live();
-        outcome.map_err(|error| match error.code() {
-            ExitCode::Interrupted => error.next("msctl status --local"),
-            _ => error,
-        })
+        outcome.map_err(|error| error.next_if_interrupted("msctl status --local"))
     }
 
     fn late(&self, begun: bool) -> Error {

@@ -41,9 +41,7 @@ impl Stage {
     /// An error of what goes on here.
     pub(crate) fn within(&self, error: Error) -> Error {
         match &self.0.borrow().place {
-            // Of what was said, wherever it was to be done.
-            _ if error.code() == ExitCode::Usage => error,
-            Some(place) => error.or_place(place.clone()),
+            Some(place) => error.or_scene(place.clone()),
             None => error,
         }
     }

@@ -3,9 +3,19 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{Kubeconfig, code, ended, msctl, send, stderr};
+use super::{Kubeconfig, code, ended, msctl, send, stderr, watched};
 
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Every verb that asks a cluster, and the flag that says how long the plugin may take.
+const VERBS: [(&[&str], &str); 8] = [
+    (&["call", "service-a", "--via", "relay"], "--timeout"),
+    (&["trace", "service-a", "--via", "relay"], "--timeout"),
+    (&["deploy", "service-a"], "--timeout"),
+    (&["deploy", "service-a", "--dry-run=server"], "--timeout"),
+    (&["scale", "service-a", "--replicas", "2"], "--timeout"),
+    (&["delete", "service-a"], "--timeout"),
+    (&["status"], "--request-timeout"),
+    (&["logs", "service-a"], "--request-timeout"),
+];
 
 /// A kubeconfig whose plugin says that it has started, and then nothing.
 struct Plugin {
@@ -34,15 +44,9 @@ impl Plugin {
         command.args(["--kubeconfig", self.config.path()]).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().unwrap();
         // Opens when the plugin does; one that never runs is no reason to wait for ever.
-        let (path, (done, is_done)) = (self.started.clone(), std::sync::mpsc::channel::<()>());
-        let watchdog = std::thread::spawn(move || {
-            if is_done.recv_timeout(PATIENCE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-                std::fs::write(path, "none").unwrap();
-            }
-        });
-        let said = std::fs::read_to_string(&self.started).unwrap();
-        drop(done);
-        watchdog.join().unwrap();
+        let path = self.started.clone();
+        let said = watched(|| std::fs::read_to_string(&self.started), move || drop(std::fs::write(path, "none")));
+        let said = said.unwrap();
         (child, Running(said.trim().parse().expect("the plugin does not run")))
     }
 }
@@ -65,16 +69,7 @@ impl Drop for Plugin {
 #[test]
 fn ctrl_c_does_not_wait_for_a_credential_plugin() {
     let plugin = Plugin::new("signal");
-    for verb in [
-        &["call", "service-a", "--via", "relay"][..],
-        &["trace", "service-a", "--via", "relay"],
-        &["deploy", "service-a"],
-        &["deploy", "service-a", "--dry-run=server"],
-        &["scale", "service-a", "--replicas", "2"],
-        &["delete", "service-a"],
-        &["status"],
-        &["logs", "service-a"],
-    ] {
+    for (verb, _) in VERBS {
         let (child, _running) = plugin.waiting(verb);
         let began = Instant::now();
         send(&child, "INT");
@@ -87,16 +82,7 @@ fn ctrl_c_does_not_wait_for_a_credential_plugin() {
 #[test]
 fn the_deadline_of_a_command_holds_for_a_credential_plugin() {
     let plugin = Plugin::new("deadline");
-    for (verb, bound) in [
-        (&["call", "service-a", "--via", "relay"][..], "--timeout"),
-        (&["trace", "service-a", "--via", "relay"], "--timeout"),
-        (&["deploy", "service-a"], "--timeout"),
-        (&["deploy", "service-a", "--dry-run=server"], "--timeout"),
-        (&["scale", "service-a", "--replicas", "2"], "--timeout"),
-        (&["delete", "service-a"], "--timeout"),
-        (&["status"], "--request-timeout"),
-        (&["logs", "service-a"], "--request-timeout"),
-    ] {
+    for (verb, bound) in VERBS {
         let began = Instant::now();
         let (child, _running) = plugin.waiting(&[verb, &[bound, "3s"]].concat());
         let output = ended(child);

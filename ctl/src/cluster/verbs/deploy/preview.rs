@@ -17,7 +17,7 @@ use crate::cluster::remove::{self, Fate};
 use crate::cluster::wait::Wait;
 use crate::cluster::{failure, namespace};
 use crate::commands::deploy::{ObjectReport, Preview, ServiceReport};
-use crate::error::{Error, ExitCode};
+use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::output::Printer;
 use crate::wanted::Wanted;
@@ -40,10 +40,8 @@ pub(crate) async fn preview(
             let wait = Wait::new(cluster, printer, &action, args.wait.timeout, since);
             let work = Box::pin(wait.in_time(server(&wait, wanted, args)));
             let outcome = Interrupt::listen()?.or("checking the deploy", work).await;
-            outcome.map_err(|error| match error.code() {
-                ExitCode::Interrupted => error.next("msctl deploy SERVICE --dry-run=client, which asks no API server"),
-                _ => error,
-            })
+            let next = "msctl deploy SERVICE --dry-run=client, which asks no API server";
+            outcome.map_err(|error| error.next_if_interrupted(next))
         }
     }
 }
